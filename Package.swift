@@ -1,0 +1,22 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is built with: the word `unsafe` beside each unsafe use, or no build.
+let house: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatWarning("StrictMemorySafety", as: .error),
+  // Own types that hand out a `Span` of their storage say how long it lives.
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "scanout",
+  products: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [],
+  swiftLanguageModes: [.v6]
+)
