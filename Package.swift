@@ -17,6 +17,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
-  targets: [],
+  targets: [
+    // Floor 0
+    .target(name: "CHost"),
+    .target(name: "HostThreads", dependencies: ["CHost"], swiftSettings: house),
+    // Floor 1
+    .target(name: "FrontEndAPI", swiftSettings: house),
+    // Floor 2
+    .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
+  ],
   swiftLanguageModes: [.v6]
 )

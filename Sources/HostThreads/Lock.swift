@@ -1,0 +1,39 @@
+import Glibc
+
+/// A value that only the holder of a POSIX mutex can reach.
+///
+/// The standard library's `Mutex` is a futex that ThreadSanitizer does not know, so every access under it is
+/// reported as a race; a POSIX mutex is known to it. Not recursive: taking it twice on one thread never returns.
+@safe
+package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+  // Sendable: the mutex orders all access to the value, and neither pointer leaves this type.
+  @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  @usableFromInline let value: UnsafeMutablePointer<Value>
+
+  package init(_ initial: consuming sending Value) {
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe value = .allocate(capacity: 1)
+    unsafe value.initialize(to: initial)
+  }
+
+  deinit {
+    // Nobody holds the mutex here: a holder borrows the lock, which keeps it alive.
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+    unsafe value.deinitialize(count: 1)
+    unsafe value.deallocate()
+  }
+
+  /// Runs `body` with the value while no other thread can; keep it short.
+  @inlinable
+  package borrowing func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    // Both pointers are valid from init to deinit, and the mutex makes the access exclusive.
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return try unsafe body(&value.pointee)
+  }
+}
