@@ -23,6 +23,10 @@ let package = Package(
     .target(name: "HostThreads", dependencies: ["CHost"], swiftSettings: house),
     // Floor 1
     .target(name: "FrontEndAPI", swiftSettings: house),
+    .target(
+      name: "GuestRAM",
+      dependencies: ["CHost", "HostThreads", .product(name: "Atomics", package: "swift-atomics")],
+      swiftSettings: house),
     // Floor 2
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
   ],

@@ -28,7 +28,9 @@ public struct InterfaceVersion: Sendable, Equatable, CustomStringConvertible {
   ///
   /// - Throws: `InterfaceMismatch`, whose description names both sides, when type or major version differ.
   public func agreed(with peer: InterfaceVersion) throws(InterfaceMismatch) -> InterfaceVersion {
-    guard peer.type == type, peer.major == major else { throw InterfaceMismatch(device: self, frontEnd: peer) }
+    guard peer.type == type, peer.major == major else {
+      throw InterfaceMismatch(device: self, frontEnd: peer)
+    }
     return InterfaceVersion(type: type, label: label, major: major, minor: min(minor, peer.minor))
   }
 }
@@ -44,6 +46,7 @@ public struct InterfaceMismatch: Error, Equatable, CustomStringConvertible {
   public var description: String {
     "the front-end speaks \(frontEnd), the device speaks \(device): "
       + (frontEnd.type == device.type
-        ? "build the front-end for major version \(device.major)" : "attach it to a \(frontEnd.type) interface")
+        ? "build the front-end for major version \(device.major)"
+        : "attach it to a \(frontEnd.type) interface")
   }
 }

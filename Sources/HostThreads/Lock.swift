@@ -4,7 +4,7 @@ import Glibc
 ///
 /// The standard library's `Mutex` is a futex that ThreadSanitizer does not know, so every access under it is
 /// reported as a race; a POSIX mutex is known to it. Not recursive: taking it twice on one thread never returns.
-@safe
+@safe @usableFromInline
 package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   // Sendable: the mutex orders all access to the value, and neither pointer leaves this type.
   @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>

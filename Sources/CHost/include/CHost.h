@@ -7,6 +7,7 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include "memory.h"
 #include "thread.h"
 
 #endif

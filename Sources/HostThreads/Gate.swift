@@ -1,0 +1,106 @@
+import Glibc
+import Synchronization
+
+/// A value that many threads read at once and that stands still while anybody reads it.
+///
+/// Reading costs one atomic in and one out and never waits, except while the value is being changed. A writer
+/// closes the gate first, so new readers wait for it and it waits only for those already inside. Not recursive: a
+/// reader that enters again while a writer waits never returns.
+@safe @usableFromInline
+package struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+  // Sendable: readers only borrow, and a writer has the value to itself.
+  /// Top bit: a writer has closed the gate. The rest: how many readers are inside, or about to turn back.
+  @usableFromInline let state = Atomic<UInt32>(0)
+  @usableFromInline let value: UnsafeMutablePointer<Value>
+  private let writers = Lock(())
+  private let drained = Event()
+  @usableFromInline let reopened = Reopened()
+
+  @usableFromInline static var closed: UInt32 { 1 << 31 }
+
+  package init(_ initial: consuming sending Value) {
+    unsafe value = .allocate(capacity: 1)
+    unsafe value.initialize(to: initial)
+  }
+
+  deinit {
+    // Readers and writers borrow the gate, so nobody is inside.
+    unsafe value.deinitialize(count: 1)
+    unsafe value.deallocate()
+  }
+
+  /// Lends the value to `body`; it does not change until `body` returns.
+  @inlinable
+  package borrowing func withReading<Result: ~Copyable, Failure: Error>(
+    _ body: (borrowing Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    while state.add(1, ordering: .acquiring).oldValue & Self.closed != 0 {
+      leave()
+      reopened.wait(until: { state.load(ordering: .acquiring) & Self.closed == 0 })
+    }
+    defer { leave() }
+    // A writer changes the value only while it has the gate closed and no reader is counted.
+    return try unsafe body(value.pointee)
+  }
+
+  @inlinable
+  borrowing func leave() {
+    if state.subtract(1, ordering: .releasing).oldValue == Self.closed | 1 { lastReaderLeft() }
+  }
+
+  @usableFromInline borrowing func lastReaderLeft() { drained.signal() }
+
+  /// Lends the value to `body` for changing it, when every reader has left; new readers wait meanwhile.
+  package borrowing func withWriting<Result: ~Copyable, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try writers.withLock { (_: inout Void) throws(Failure) -> Result in
+      state.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing)
+      // A reader that turns back may signal too: look again after each.
+      while state.load(ordering: .acquiring) & ~Self.closed != 0 { drained.wait() }
+      defer { reopened.signalAll { state.bitwiseAnd(~Self.closed, ordering: .releasing) } }
+      // No reader is counted, and `writers` keeps other writers out.
+      return try unsafe body(&value.pointee)
+    }
+  }
+}
+
+/// Where readers wait for a gate to open again.
+@safe @usableFromInline
+final class Reopened: @unchecked Sendable {
+  // Sendable: a mutex and a condition, made for this.
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+  init() {
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe condition = .allocate(capacity: 1)
+    unsafe condition.initialize(to: pthread_cond_t())
+    unsafe pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    // Whoever waits holds a reference.
+    unsafe pthread_cond_destroy(condition)
+    unsafe condition.deallocate()
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+  }
+
+  @usableFromInline func wait(until isOpen: () -> Bool) {
+    // The pointers live as long as self; the loop covers spurious wake-ups.
+    unsafe pthread_mutex_lock(mutex)
+    while !isOpen() { unsafe pthread_cond_wait(condition, mutex) }
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  /// Opens under the mutex, so that nobody falls asleep between looking and waiting.
+  func signalAll(_ open: () -> Void) {
+    unsafe pthread_mutex_lock(mutex)
+    open()
+    unsafe pthread_cond_broadcast(condition)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+}
