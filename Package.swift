@@ -28,6 +28,7 @@ let package = Package(
       dependencies: ["CHost", "HostThreads", .product(name: "Atomics", package: "swift-atomics")],
       swiftSettings: house),
     // Floor 2
+    .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]

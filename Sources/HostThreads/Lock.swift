@@ -36,4 +36,15 @@ package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     defer { unsafe pthread_mutex_unlock(mutex) }
     return try unsafe body(&value.pointee)
   }
+
+  /// As `withLock`, but nil without a call when another thread holds it.
+  @inlinable
+  package borrowing func withLockIfAvailable<Result, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    // As `withLock`.
+    guard unsafe pthread_mutex_trylock(mutex) == 0 else { return nil }
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return try unsafe body(&value.pointee)
+  }
 }

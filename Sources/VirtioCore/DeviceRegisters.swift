@@ -1,0 +1,45 @@
+/// What stands behind the device's short lock.
+struct DeviceRegisters {
+  var status: DeviceStatus = []
+  /// What `status` reads as while a reset waits for the device's thread.
+  var statusBeforeReset: DeviceStatus = []
+  /// How many of the resets asked for have been carried out; see `Virtqueue.ResetCount`.
+  var resetsDone: UInt64 = 0
+  var resetsRequested: UInt64 = 0
+  var accepted: FeatureSet = []
+  var queues: [QueueSetup]
+  var configurationVector: UInt16 = QueueSetup.noVector
+  var configurationGeneration: UInt8 = 0
+  var configurationWasRead = false
+  var isBusMaster = false
+  var interrupts: (any VirtioInterrupts)?
+  /// Ring faults since the program started, and the last of them.
+  var faultCount: UInt64 = 0
+  var lastFault: RingFault?
+  /// What a queue that does not exist reads as.
+  let noQueue = QueueSetup(maximumSize: 0)
+  private let queueSizes: [UInt16]
+
+  init(queueSizes: [UInt16]) {
+    self.queueSizes = queueSizes
+    queues = queueSizes.map { QueueSetup(maximumSize: $0) }
+  }
+
+  /// Whether a reset was asked for that the device's thread has not carried out.
+  var isResetting: Bool { resetsDone != resetsRequested }
+
+  /// Whether the device may work its rings.
+  var isLive: Bool {
+    status.contains(.driverOK) && status.isDisjoint(with: [.failed, .needsReset]) && isBusMaster
+  }
+
+  /// Everything that a driver wrote is gone; where interrupts go and who may use the bus is not a driver's.
+  mutating func clear() {
+    if !status.isEmpty { statusBeforeReset = status }
+    status = []
+    accepted = []
+    queues = queueSizes.map { QueueSetup(maximumSize: $0) }
+    configurationVector = QueueSetup.noVector
+    configurationWasRead = false
+  }
+}

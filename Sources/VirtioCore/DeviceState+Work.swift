@@ -1,0 +1,183 @@
+import GuestRAM
+import HostThreads
+
+/// The rings and what they need of the registers; whoever holds its lock is the device's thread.
+struct RingWorker {
+  var queues: [Virtqueue?]
+  /// The epoch that was copied last.
+  var seenEpoch: UInt64 = 0
+  /// The reset that was carried out last.
+  var resetsDone: UInt64 = 0
+  var isLive = false
+  var interrupts: (any VirtioInterrupts)?
+  /// Queues that were rung while the device was not live.
+  var remembered: UInt64 = 0
+
+  init(queueCount: Int) { queues = Array(repeating: nil, count: queueCount) }
+}
+
+extension DeviceState {
+  /// Buffers of one queue that are handled before the others and the registers get a look.
+  private static var turn: Int { 64 }
+
+  /// Sets doorbell bits and sees to it that somebody works.
+  func ring(_ bits: UInt64) {
+    let isFirst = doorbell.ring(bits)
+    switch scheduling {
+    case .ownThread: if isFirst { doorbell.wake() }
+    case .inline: workInline()
+    }
+  }
+
+  /// Works on the calling thread, unless another is at it; that one then takes the new bits too.
+  private func workInline() {
+    while doorbell.isRung {
+      let worked: Void? = worker.withLockIfAvailable { work(&$0) }
+      if worked == nil { return }
+    }
+  }
+
+  /// The body of the device's own thread.
+  func runThread() {
+    while !isStopping.load(ordering: .acquiring) {
+      doorbell.wait()
+      worker.withLock { work(&$0) }
+    }
+  }
+
+  /// Asks the device's own thread to end.
+  func stopThread() {
+    isStopping.store(true, ordering: .releasing)
+    _ = doorbell.ring(Doorbell.control)
+    doorbell.wake()
+  }
+
+  /// Works until no bit is left.
+  private func work(_ worker: inout RingWorker) {
+    while !isStopping.load(ordering: .acquiring) {
+      var bits = doorbell.take()
+      guard bits != 0 else { return }
+      follow(&worker)
+      bits = (bits | worker.remembered) & ~Doorbell.control
+      worker.remembered = 0
+      while bits != 0 {
+        let index = bits.trailingZeroBitCount
+        bits &= bits - 1
+        if drain(index, &worker) { _ = doorbell.ring(1 << UInt64(index)) }
+      }
+    }
+  }
+
+  /// Copies what the registers say, if they have changed: carries out a reset, takes over queues that were enabled.
+  private func follow(_ worker: inout RingWorker) {
+    guard epoch.load(ordering: .acquiring) != worker.seenEpoch else { return }
+    let (setups, features, requested, isLive) = registers.withLock { registers in
+      // Under the lock the epoch stands still.
+      worker.seenEpoch = epoch.load(ordering: .relaxed)
+      worker.interrupts = registers.interrupts
+      return (registers.queues, registers.accepted, registers.resetsRequested, registers.isLive)
+    }
+    if requested != worker.resetsDone { carryOutReset(requested, &worker) }
+    if isLive && !worker.isLive { worker.remembered = (1 << UInt64(queueCount)) - 1 }
+    worker.isLive = isLive
+    guard isLive else { return }
+    for (index, setup) in setups.enumerated() where setup.isEnabled {
+      if let queue = worker.queues[index] {
+        queue.update(setup)
+        continue
+      }
+      do throws(RingFault) {
+        worker.queues[index] = try memory.withAccess { (access) throws(RingFault) in
+          try Virtqueue(index: index, setup: setup, features: features, resets: resets, in: access)
+        }
+        worker.remembered |= 1 << UInt64(index)
+      } catch {
+        fail(error, &worker)
+        return
+      }
+    }
+  }
+
+  private func carryOutReset(_ requested: UInt64, _ worker: inout RingWorker) {
+    for index in worker.queues.indices { worker.queues[index] = nil }
+    worker.isLive = false
+    device.reset()
+    worker.resetsDone = requested
+    registers.withLock { $0.resetsDone = requested }
+  }
+
+  /// Handles the buffers of a queue, one memory access each; true when there may be more.
+  private func drain(_ index: Int, _ worker: inout RingWorker) -> Bool {
+    guard worker.isLive, let queue = worker.queues[index] else {
+      worker.remembered |= 1 << UInt64(index)
+      return false
+    }
+    do throws(RingFault) {
+      memory.withAccess { queue.suppressDoorbell(in: $0) }
+      for _ in 0..<Self.turn {
+        let isMore = try memory.withAccess { (access) throws(RingFault) in
+          guard let chain = try queue.next(in: access) else { return false }
+          device.process(chain, from: queue, in: access)
+          return true
+        }
+        if !isMore || epoch.load(ordering: .acquiring) != worker.seenEpoch { break }
+      }
+      // Another reset or another setup makes the ring somebody else's: look at the registers first.
+      guard epoch.load(ordering: .acquiring) == worker.seenEpoch else {
+        _ = doorbell.ring(Doorbell.control)
+        interrupt(queue, worker)
+        return true
+      }
+      interrupt(queue, worker)
+      return try memory.withAccess { (access) throws(RingFault) in try queue.requestDoorbell(in: access) }
+    } catch {
+      fail(error, &worker)
+      return false
+    }
+  }
+
+  /// Tells the driver of used buffers if it wants to know; not after a reset was asked for.
+  private func interrupt(_ queue: Virtqueue, _ worker: borrowing RingWorker) {
+    guard resets.requested.load(ordering: .acquiring) == worker.resetsDone else { return }
+    guard memory.withAccess({ queue.takeInterruptDecision(in: $0) }) else { return }
+    worker.interrupts?.queueUsed(vector: queue.vector)
+  }
+
+  /// The device cannot go on: DEVICE_NEEDS_RESET, and a configuration interrupt if the driver is there (§2.1.2).
+  private func fail(_ fault: RingFault, _ worker: inout RingWorker) {
+    worker.isLive = false
+    let vector = registers.withLock { registers -> UInt16? in
+      guard registers.resetsRequested == worker.resetsDone else { return nil }
+      registers.status.insert(.needsReset)
+      registers.lastFault = fault
+      registers.faultCount &+= 1
+      return registers.status.contains(.driverOK) ? registers.configurationVector : nil
+    }
+    if let vector { worker.interrupts?.configurationChanged(vector: vector) }
+  }
+
+  /// Resets the device (virtio 1.4 §2.4).
+  ///
+  /// What the driver wrote is gone at once. The rings and the device follow at once when nobody works them, else
+  /// after the buffer in hand; until then `status` does not read 0.
+  ///
+  /// - Parameter waits: return only when the rings and the device have followed.
+  package func reset(waits: Bool) {
+    registers.withLock { registers in
+      registers.clear()
+      registers.resetsRequested &+= 1
+      resets.requested.store(registers.resetsRequested, ordering: .releasing)
+      epoch.add(1, ordering: .releasing)
+    }
+    if waits {
+      worker.withLock { follow(&$0) }
+    } else if worker.withLockIfAvailable({ follow(&$0) }) == nil {
+      ring(Doorbell.control)
+    }
+  }
+
+  /// Ring faults so far, and the last.
+  package var ringFaults: (count: UInt64, last: RingFault?) {
+    registers.withLock { ($0.faultCount, $0.lastFault) }
+  }
+}

@@ -1,0 +1,55 @@
+import GuestRAM
+
+/// What a driver has said of one queue: written through a register file, read by the device's thread.
+package struct QueueSetup: Sendable, Equatable {
+  /// The largest size that the device offers; 0 when there is no such queue.
+  package let maximumSize: UInt16
+  /// The ring's number of entries, the driver's to reduce (`queue_size`).
+  package internal(set) var size: UInt16
+  /// The MSI-X vector, or `noVector` (`queue_msix_vector`).
+  package internal(set) var vector: UInt16 = QueueSetup.noVector
+  /// Whether the driver has enabled the queue (`queue_enable`); size and addresses are frozen from then on.
+  package internal(set) var isEnabled = false
+  /// Where the descriptor area lies (`queue_desc`).
+  package internal(set) var descriptorArea: UInt64 = 0
+  /// Where the driver area lies: the available ring (`queue_driver`).
+  package internal(set) var driverArea: UInt64 = 0
+  /// Where the device area lies: the used ring (`queue_device`).
+  package internal(set) var deviceArea: UInt64 = 0
+
+  /// No vector (`VIRTIO_MSI_NO_VECTOR`).
+  package static let noVector: UInt16 = 0xffff
+
+  init(maximumSize: UInt16) {
+    self.maximumSize = maximumSize
+    size = maximumSize
+  }
+
+  /// Whether size and addresses are such as a split ring may have (virtio 1.4 §2.7): a power of two, and areas
+  /// aligned to 16, 2 and 4 bytes that do not wrap. Whether memory is there is seen when the ring is first used.
+  var isWellFormed: Bool {
+    guard size > 0, size <= maximumSize, size.nonzeroBitCount == 1 else { return false }
+    guard descriptorArea % 16 == 0, driverArea % 2 == 0, deviceArea % 4 == 0 else { return false }
+    return SplitLayout(self) != nil
+  }
+}
+
+/// The three areas of a split ring as ranges of guest memory (virtio 1.4 §2.7).
+struct SplitLayout {
+  let descriptors: GuestRange
+  let available: GuestRange
+  let used: GuestRange
+
+  /// Nil when an area would wrap around the end of the address space.
+  init?(_ setup: QueueSetup) {
+    let size = UInt64(setup.size)
+    guard
+      let descriptors = GuestRange(start: GuestAddress(setup.descriptorArea), count: 16 * size),
+      let available = GuestRange(start: GuestAddress(setup.driverArea), count: 6 + 2 * size),
+      let used = GuestRange(start: GuestAddress(setup.deviceArea), count: 6 + 8 * size)
+    else { return nil }
+    self.descriptors = descriptors
+    self.available = available
+    self.used = used
+  }
+}

@@ -1,0 +1,22 @@
+import GuestRAM
+
+/// What is wrong with a ring: the device cannot go on and asks for a reset (virtio 1.4 §2.1.2).
+package enum RingFault: Error, Equatable, Sendable {
+  /// An area of the ring is not guest memory that the device may use.
+  case area(GuestFault)
+  /// The available index is more than the queue's size ahead (§2.7.6).
+  case availableIndex
+  /// A head or `next` names no descriptor.
+  case descriptorIndex
+  /// A chain with more descriptors than the queue has, so a loop, or an indirect table that is too long.
+  case chainTooLong
+  /// More than 2^32 bytes in one chain (§2.7.5).
+  case chainTooLarge
+  /// A device-readable descriptor behind a device-writable one (§2.7.4.2).
+  case order
+  /// An indirect descriptor that was not negotiated, stands inside a table, also has NEXT, or whose table's size is
+  /// 0 or no multiple of 16 (§2.7.5.3.1).
+  case indirect
+  /// A descriptor names what is not guest memory, or writable what is read-only.
+  case buffer(GuestFault)
+}

@@ -1,0 +1,33 @@
+import GuestRAM
+
+/// What a kind of virtio device supplies; rings, status and buses are the package's.
+package protocol VirtioDevice: AnyObject, Sendable {
+  /// The device type (virtio 1.4 §5), such as 16 for a GPU.
+  var deviceID: UInt16 { get }
+  /// The device type's own feature bits; the rings' and the transport's are added to them.
+  var offeredFeatures: FeatureSet { get }
+  /// The largest size of each queue, a power of two up to 32768.
+  var queueSizes: [UInt16] { get }
+  /// Bytes of the device configuration structure.
+  var configurationSize: Int { get }
+  /// Copies out part of the device configuration; `offset` and length are inside it.
+  ///
+  /// On the thread of the register access, under the device's short lock: copy and return.
+  func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan)
+  /// A driver's write to the device configuration; inside it, 1, 2, 4 or 8 bytes. As `readConfiguration`.
+  func writeConfiguration(at offset: Int, _ bytes: RawSpan)
+  /// Handles one buffer; it must be completed through `queue`, exactly once, before or after this returns.
+  ///
+  /// On the device's thread (or the doorbell's, see `Scheduling`), never on two threads at once.
+  func process(_ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess)
+  /// Drops everything that the driver made: as after power-on. Never while `process` runs.
+  func reset()
+}
+
+/// Where a device's interrupts go: the transport's side.
+package protocol VirtioInterrupts: AnyObject, Sendable {
+  /// Buffers of a queue were used and the driver wants to know; `vector` is the queue's.
+  func queueUsed(vector: UInt16)
+  /// The device configuration or the status changed; `vector` is the configuration's.
+  func configurationChanged(vector: UInt16)
+}
