@@ -30,6 +30,13 @@ let package = Package(
     // Floor 2
     .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
+    // Floor 3
+    .target(name: "VirtioPCIModern", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
+    // Floor 4
+    .target(
+      name: "VirtioPCI",
+      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
+      swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -26,7 +26,11 @@ package struct DescriptorChain: ~Copyable {
     return result
   }
 
-  deinit { fatalError("a descriptor chain was dropped without being completed") }
+  deinit { Self.wasDropped() }
+
+  private static func wasDropped() {
+    preconditionFailure("a descriptor chain was dropped without being completed")
+  }
 }
 
 /// The pieces of guest memory behind one chain; kept by the queue and used again.
