@@ -37,6 +37,13 @@ let package = Package(
       name: "VirtioPCI",
       dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
       swiftSettings: house),
+    // Tests
+    .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
+    .testTarget(
+      name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
+    .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
+    .testTarget(
+      name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )
