@@ -44,6 +44,8 @@ let package = Package(
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
+    .testTarget(
+      name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

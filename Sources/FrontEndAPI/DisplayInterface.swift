@@ -1,8 +1,12 @@
 /// A rectangle in pixels, its corner at the top left.
 public struct Rectangle: Sendable, Equatable, Hashable {
+  /// Pixels from the left edge.
   public var x: UInt32
+  /// Pixels from the top.
   public var y: UInt32
+  /// Pixels across.
   public var width: UInt32
+  /// Pixels down.
   public var height: UInt32
 
   /// A rectangle; nothing is checked here, whoever makes one from outside bytes checks it first.
@@ -18,8 +22,9 @@ public struct Rectangle: Sendable, Equatable, Hashable {
 public struct OutputDescription: Sendable, Equatable {
   /// Scanout id, from 0.
   public var index: Int
-  /// The size of the scanout's rectangle in pixels; both are 0 while the guest shows nothing there.
+  /// The width of the scanout's rectangle in pixels; 0 while the guest shows nothing there.
   public var width: Int
+  /// Its height in pixels; 0 likewise.
   public var height: Int
 
   /// Describes an output; both sides 0 when it is off.
@@ -35,11 +40,13 @@ public struct OutputDescription: Sendable, Equatable {
 
 /// A pointer image and where the guest wants it.
 public struct CursorImage: Sendable, Equatable {
-  /// Sides in pixels.
+  /// Pixels across.
   public var width: Int
+  /// Pixels down.
   public var height: Int
-  /// The pixel of the image that points, from its top left corner.
+  /// The column of the image that points, from its left edge.
   public var hotX: Int
+  /// The row of the image that points, from its top.
   public var hotY: Int
   /// `width * height * 4` bytes, rows from the top without padding, each pixel B, G, R, A, premultiplied.
   public var pixels: [UInt8]
@@ -57,8 +64,9 @@ public struct CursorImage: Sendable, Equatable {
 
 /// The cursor of one output.
 public struct CursorState: Sendable, Equatable {
-  /// Where the driver put the image's top left corner, as it sent it: signed, since it may hang over the edge.
+  /// Where the driver put the image's left edge, as it sent it: signed, since it may hang over the output's edge.
   public var x: Int32
+  /// Where the driver put the image's top, likewise.
   public var y: Int32
   /// The image; nil while the cursor is hidden.
   public var image: CursorImage?
@@ -76,8 +84,9 @@ public struct CursorState: Sendable, Equatable {
 /// One layout for all guests: rows from the top, `stride` bytes apart, each pixel four bytes B, G, R, X, whose last
 /// byte is 0. Whatever format the guest draws in was converted when the damaged pixels were copied.
 public struct Surface: ~Copyable, ~Escapable {
-  /// Sides in pixels.
+  /// Pixels across.
   public let width: Int
+  /// Pixels down.
   public let height: Int
   /// Bytes from one row to the next, at least `width * 4`.
   public let stride: Int

@@ -6,6 +6,7 @@ public struct GuestAddress: Sendable, Hashable, Comparable {
   /// An address; any value is one, whether memory lies there is `GuestMemory`'s to say.
   public init(_ value: UInt64) { self.value = value }
 
+  /// Lower addresses come first.
   public static func < (a: GuestAddress, b: GuestAddress) -> Bool { a.value < b.value }
 }
 

@@ -108,10 +108,12 @@ public final class VirtioPCIFunction: PCIFunction {
     }
   }
 
+  /// Says where interrupts go from now on; see `PCIFunction`.
   public func connect(_ sink: (any InterruptSink)?) {
     interrupts.withLock { $0.connect(sink, isr: isr.value) }
   }
 
+  /// Function reset; see `PCIFunction`.
   public func reset() {
     state.setBusMaster(false)
     state.reset(waits: true)
@@ -127,6 +129,7 @@ public final class VirtioPCIFunction: PCIFunction {
     }
   }
 
+  /// Reads a register, or a block of them; see `PCIFunction`.
   public func read(_ region: PCIRegion, at offset: UInt64, into bytes: inout MutableRawSpan) {
     bytes.setLittleEndian(0)
     guard let place = place(of: offset, bytes.byteCount, in: region) else { return }
@@ -138,6 +141,7 @@ public final class VirtioPCIFunction: PCIFunction {
     }
   }
 
+  /// Writes a register; see `PCIFunction`.
   public func write(_ region: PCIRegion, at offset: UInt64, _ bytes: RawSpan) {
     guard let place = place(of: offset, bytes.byteCount, in: region) else { return }
     switch region {
