@@ -28,6 +28,8 @@ let package = Package(
       dependencies: ["CHost", "HostThreads", .product(name: "Atomics", package: "swift-atomics")],
       swiftSettings: house),
     // Floor 2
+    .target(
+      name: "DisplayModel", dependencies: ["FrontEndAPI", "GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
     // Floor 3
@@ -46,6 +48,10 @@ let package = Package(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
       name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
+    .testTarget(
+      name: "DisplayModelTests",
+      dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
+      swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,39 @@
+/// The size that an output prefers, as it stands in display information and in its EDID.
+public struct OutputMode: Sendable, Equatable {
+  /// What either side may be, in pixels.
+  public static let sides = 32...16384
+
+  public let width: Int
+  public let height: Int
+
+  /// A size; nil if one of the sides is out of `sides`.
+  public init?(width: Int, height: Int) {
+    guard Self.sides.contains(width), Self.sides.contains(height) else { return nil }
+    self.width = width
+    self.height = height
+  }
+}
+
+/// The most that a guest may ask of a display.
+public struct DisplayLimits: Sendable, Equatable {
+  /// Pixels on either side of a resource, 1 to 16384 (rows of 64 KiB).
+  public let maxDimension: UInt32
+  /// Entries of one resource's backing list.
+  public let maxBackingEntries: UInt32
+  /// Resources that exist at the same time. Each is at least one mapping of the process, of which systems allow
+  /// about 65,000.
+  public let maxResources: Int
+  /// Bytes that a guest can make the device hold: pixels, backing lists, cursor images, finished surfaces.
+  public let memory: UInt64
+
+  /// Limits; what exceeds what this package can bear is lowered to that.
+  public init(
+    maxDimension: UInt32 = 16384, maxBackingEntries: UInt32 = 16384, maxResources: Int = 16384,
+    memory: UInt64 = 512 << 20
+  ) {
+    self.maxDimension = min(max(maxDimension, 1), 16384)
+    self.maxBackingEntries = min(maxBackingEntries, 1 << 20)
+    self.maxResources = min(max(maxResources, 0), 32768)
+    self.memory = memory
+  }
+}
