@@ -33,6 +33,10 @@ let package = Package(
     .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
     // Floor 3
+    .target(
+      name: "VirtioGPU",
+      dependencies: ["DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore"],
+      swiftSettings: house),
     .target(name: "VirtioPCIModern", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
     // Floor 4
     .target(
@@ -52,6 +56,7 @@ let package = Package(
       name: "DisplayModelTests",
       dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
+    .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,4 @@
+import FrontEndAPI
 import GuestRAM
 
 /// A picture that a guest made, with the guest's pages that are its backing; the device's thread alone knows it.
@@ -9,6 +10,11 @@ final class Resource {
   init(id: ResourceID, pixels: PixelStore) {
     self.id = id
     self.pixels = pixels
+  }
+
+  /// Whether the rectangle lies inside the picture.
+  func holds(_ rectangle: Rectangle) -> Bool {
+    rectangle.fits(width: pixels.width, height: pixels.height)
   }
 }
 

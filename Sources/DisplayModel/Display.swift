@@ -1,0 +1,170 @@
+import FrontEndAPI
+import GuestRAM
+
+/// The display that display commands act on: resources, what each output shows of them, cursors.
+///
+/// Confined to the device's thread. It knows no guest interface: commands come in decoded, faults go out as cases.
+/// A command that fails has changed nothing.
+package final class Display {
+  private let modes: [OutputMode]
+  private let edids: [EDID]
+  private let limits: DisplayLimits
+  private let budget: MemoryBudget
+  private let publisher: DisplayPublisher
+  private var resources: [ResourceID: Resource] = [:]
+  private var scanouts: [Scanout?]
+
+  /// - Parameters:
+  ///   - outputs: the preferred size of each output; as many as the publisher has.
+  ///   - budget: what everything that a guest makes this display hold is charged to.
+  package init(
+    outputs: [OutputMode], limits: DisplayLimits, budget: MemoryBudget, publisher: DisplayPublisher
+  ) {
+    precondition(outputs.count == publisher.outputs.count)
+    modes = outputs
+    edids = outputs.enumerated().map { EDID(mode: $1, index: $0) }
+    self.limits = limits
+    self.budget = budget
+    self.publisher = publisher
+    scanouts = Array(repeating: nil, count: outputs.count)
+  }
+
+  /// Carries out one command.
+  package func apply(
+    _ command: DisplayCommand, in access: borrowing GuestAccess
+  ) throws(DisplayFault) -> DisplayReply {
+    switch command {
+    case .displayInfo: return .displayInfo(modes)
+    case .edid(let number): return .edid(edids[try output(number)])
+    case .createResource(let id, let format, let width, let height):
+      try createResource(id, format, width, height)
+    case .releaseResource(let id): try releaseResource(id)
+    case .setScanout(let number, let source): try setScanout(try output(number), source)
+    case .flush(let id, let rectangle): try flush(try resource(id), rectangle)
+    case .transfer(let id, let rectangle, let offset):
+      try transfer(try resource(id), rectangle, offset, in: access)
+    case .attachBacking(let id, let ranges):
+      let resource = try resource(id)
+      guard resource.backing == nil else { throw .backingExists }
+      resource.backing = try Backing(ranges, budget: budget, in: access)
+    case .detachBacking(let id):
+      let resource = try resource(id)
+      guard resource.backing != nil else { throw .noBacking }
+      resource.backing = nil
+    case .updateCursor(let position, let source): try updateCursor(position, source)
+    case .moveCursor(let position):
+      publisher.outputs[try output(position.output)].moveCursor(x: position.x, y: position.y)
+    }
+    return .done
+  }
+
+  /// Drops everything that a driver made and turns every output off, as after power-on.
+  package func reset() {
+    resources.removeAll()
+    for index in scanouts.indices {
+      scanouts[index] = nil
+      publisher.outputs[index].show(nil)
+      publisher.outputs[index].updateCursor(x: 0, y: 0, nil)
+    }
+  }
+
+  // MARK: Commands
+
+  private func createResource(
+    _ id: ResourceID, _ format: PixelFormat, _ width: UInt32, _ height: UInt32
+  ) throws(DisplayFault) {
+    guard resources[id] == nil else { throw .resourceExists }
+    let sides = 1...limits.maxDimension
+    guard sides.contains(width), sides.contains(height) else { throw .badDimension }
+    guard resources.count < limits.maxResources,
+      let pixels = PixelStore(width: width, height: height, format: format, budget: budget)
+    else { throw .outOfMemory }
+    resources[id] = Resource(id: id, pixels: pixels)
+  }
+
+  private func releaseResource(_ id: ResourceID) throws(DisplayFault) {
+    guard let resource = resources.removeValue(forKey: id) else { throw .noSuchResource }
+    // A cursor made from it stays: its image was copied when it was set.
+    for (index, scanout) in scanouts.enumerated() where scanout?.resource === resource {
+      scanouts[index] = nil
+      publisher.outputs[index].show(nil)
+    }
+  }
+
+  private func setScanout(_ output: Int, _ source: ScanoutSource?) throws(DisplayFault) {
+    guard let source else {
+      scanouts[output] = nil
+      publisher.outputs[output].show(nil)
+      return
+    }
+    let resource = try resource(source.resource)
+    let rectangle = source.rectangle
+    guard !rectangle.isEmpty, resource.holds(rectangle) else { throw .badRectangle }
+    let width = Int(rectangle.width), height = Int(rectangle.height)
+    let room: SurfaceRoom
+    if let current = scanouts[output]?.room, current.width == width, current.height == height {
+      room = current  // a page flip takes no room
+    } else {
+      guard let new = SurfaceRoom(width: width, height: height, budget: budget) else { throw .outOfMemory }
+      room = new
+    }
+    scanouts[output] = Scanout(resource: resource, rectangle: rectangle, room: room)
+    publisher.outputs[output].show(
+      OutputState.View(pixels: resource.pixels, rectangle: rectangle, room: room))
+  }
+
+  private func flush(_ resource: Resource, _ rectangle: Rectangle) throws(DisplayFault) {
+    guard resource.holds(rectangle) else { throw .badRectangle }
+    for index in scanouts.indices {
+      guard let scanout = scanouts[index], scanout.resource === resource,
+        let part = rectangle.intersection(scanout.rectangle)
+      else { continue }
+      // The intersection starts at or after the scanout's corner.
+      publisher.outputs[index].addDamage(
+        Rectangle(
+          x: part.x - scanout.rectangle.x, y: part.y - scanout.rectangle.y, width: part.width,
+          height: part.height))
+    }
+  }
+
+  private func transfer(
+    _ resource: Resource, _ rectangle: Rectangle, _ offset: UInt64, in access: borrowing GuestAccess
+  ) throws(DisplayFault) {
+    guard let backing = resource.backing else { throw .noBacking }
+    guard resource.holds(rectangle) else { throw .badRectangle }
+    guard !rectangle.isEmpty else { return }
+    // Both sides have the picture's stride; the first row starts at `offset` here and at the rectangle's corner there.
+    let stride = resource.pixels.stride
+    let copy = RowCopy(
+      sourceOffset: offset, sourceStride: stride,
+      destinationOffset: Int(rectangle.y) * stride + Int(rectangle.x) * PixelFormat.bytesPerPixel,
+      destinationStride: stride, rowBytes: Int(rectangle.width) * PixelFormat.bytesPerPixel,
+      rows: Int(rectangle.height))
+    try resource.pixels.withPixels { (pixels: inout PageMemory) throws(DisplayFault) in
+      var bytes = pixels.mutableBytes
+      try backing.copyRows(copy, into: &bytes, in: access)
+    }
+  }
+
+  private func updateCursor(_ position: CursorPosition, _ source: CursorSource?) throws(DisplayFault) {
+    let output = publisher.outputs[try output(position.output)]
+    var picture: CursorPicture?
+    if let source {
+      let pixels = try resource(source.resource).pixels
+      picture = try CursorPicture(pixels, hotX: source.hotX, hotY: source.hotY, budget: budget)
+    }
+    output.updateCursor(x: position.x, y: position.y, picture)
+  }
+
+  // MARK: Looking up
+
+  private func output(_ number: UInt32) throws(DisplayFault) -> Int {
+    guard let index = Int(exactly: number), modes.indices.contains(index) else { throw .noSuchOutput }
+    return index
+  }
+
+  private func resource(_ id: ResourceID) throws(DisplayFault) -> Resource {
+    guard let resource = resources[id] else { throw .noSuchResource }
+    return resource
+  }
+}

@@ -1,0 +1,78 @@
+import FrontEndAPI
+import HostThreads
+
+/// One output where the device's thread and front-ends meet.
+///
+/// The device's thread takes the state's short lock only. A front-end takes the surface's lock, and inside it the
+/// state's for a moment and the pixels' for one band at a time.
+final class PublishedOutput: Sendable {
+  let index: Int
+  private let state = Lock(OutputState())
+  private let surface = Lock(FinishedSurface())
+
+  init(index: Int) { self.index = index }
+
+  // MARK: The device's side
+
+  func show(_ view: OutputState.View?) {
+    // What was shown is dropped here, not under the lock.
+    _ = state.withLock { $0.show(view) }
+    tellFrontEnds()
+  }
+
+  func addDamage(_ rectangle: Rectangle) {
+    state.withLock { $0.addDamage(rectangle) }
+    tellFrontEnds()
+  }
+
+  func moveCursor(x: Int32, y: Int32) {
+    state.withLock { $0.moveCursor(x: x, y: y) }
+    tellFrontEnds()
+  }
+
+  func updateCursor(x: Int32, y: Int32, _ picture: CursorPicture?) {
+    _ = state.withLock { state in
+      state.moveCursor(x: x, y: y)
+      return state.setCursor(picture)
+    }
+    tellFrontEnds()
+  }
+
+  /// Tells who has to be told, each without a lock.
+  private func tellFrontEnds() {
+    while let attachment = state.withLock({ $0.nextToTell() }) { attachment.tell(index) }
+  }
+
+  // MARK: The front-ends' side
+
+  func add(_ attachment: Attachment) { state.withLock { $0.add(attachment) } }
+
+  func open(_ attachment: Attachment) -> Bool { state.withLock { $0.open(attachment) } }
+
+  func remove(_ attachment: Attachment) { state.withLock { $0.remove(attachment) } }
+
+  func takeChanges(for attachment: Attachment) -> OutputChanges? {
+    let taken = surface.withLock { surface -> OutputState.Taken? in
+      // Inside the surface's lock, so that whoever comes second waits until the first has copied.
+      guard var taken = state.withLock({ $0.take(for: attachment) }) else { return nil }
+      if !surface.bringUpToDate(with: taken) { taken.view = nil }
+      return taken
+    }
+    guard let taken else { return nil }
+    let bounds = taken.view?.bounds
+    let output = OutputDescription(
+      index: index, width: Int(bounds?.width ?? 0), height: Int(bounds?.height ?? 0))
+    let damage = taken.isReplaced ? bounds.map { [$0] } ?? [] : taken.damage.all
+    return OutputChanges(
+      output: output, isReplaced: taken.isReplaced, damage: damage, cursorChanged: taken.cursorChanged)
+  }
+
+  func withSurface<Result>(_ body: (borrowing Surface) -> Result) -> Result? {
+    surface.withLock { $0.withSurface(body) }
+  }
+
+  var cursor: CursorState {
+    let cursor = state.withLock { $0.cursor }
+    return CursorState(x: cursor.x, y: cursor.y, image: cursor.picture?.image)
+  }
+}

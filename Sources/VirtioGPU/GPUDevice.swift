@@ -1,0 +1,95 @@
+import DisplayModel
+import FrontEndAPI
+import GuestRAM
+import VirtioCore
+
+/// A virtio GPU without 3D (virtio 1.4 §5.7): the device that VirtioCore's rings and a transport serve.
+///
+/// Front-ends attach to it from any thread. Everything else is called by VirtioCore.
+@safe
+public final class GPUDevice: VirtioDevice, @unchecked Sendable {
+  // Sendable: `handler` is touched in `process` and `reset` only, which VirtioCore calls one at a time.
+  private var handler: RequestHandler
+  private let publisher: DisplayPublisher
+  private let budget: MemoryBudget
+  private let counters = RefusalCounters()
+  private let outputCount: Int
+
+  /// How many outputs a device may have (VIRTIO_GPU_MAX_SCANOUTS).
+  public static let outputCounts = 1...16
+
+  /// Makes a device; nothing is shown until a driver draws.
+  ///
+  /// - Parameters:
+  ///   - outputs: the preferred size of each output, as many as `outputCounts` allows.
+  ///   - limits: what a guest may make it hold.
+  ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
+  /// - Throws: `HostError` when the host has no memory for its buffers.
+  public init(
+    outputs: [OutputMode], limits: DisplayLimits = DisplayLimits(),
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
+  ) throws(HostError) {
+    precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
+    let budget = MemoryBudget(limit: limits.memory)
+    let publisher = DisplayPublisher(outputCount: outputs.count, label: "virtio-gpu display")
+    let display = Display(outputs: outputs, limits: limits, budget: budget, publisher: publisher)
+    guard
+      let handler = RequestHandler(
+        display: display, limits: limits, budget: budget, counters: counters, log: log.map { RefusalLog($0) })
+    else { throw HostError(operation: "buffers of the GPU device", errno: 12) }  // ENOMEM
+    self.handler = handler
+    self.publisher = publisher
+    self.budget = budget
+    outputCount = outputs.count
+  }
+
+  /// Attaches a front-end; it hears of changes until it detaches. Any thread may call.
+  ///
+  /// - Throws: `InterfaceMismatch` when it was built for another interface or another major version.
+  public func attach(_ frontEnd: any DisplayFrontEnd) throws(InterfaceMismatch) -> any DisplayChannel {
+    try publisher.attach(frontEnd)
+  }
+
+  /// How many requests of a kind were refused since the device was made. Any thread may ask.
+  public func refusals(_ kind: RefusalKind) -> UInt64 { counters[kind] }
+
+  /// Bytes that the guest makes the device hold at the moment. Any thread may ask.
+  public var memoryInUse: UInt64 { budget.inUse }
+}
+
+extension GPUDevice {
+  /// GPU (virtio 1.4 §5.7.1).
+  package var deviceID: UInt16 { 16 }
+
+  /// VIRTIO_GPU_F_EDID; no 3D, no blobs, no UUIDs.
+  package var offeredFeatures: FeatureSet { FeatureSet(bit: 1) }
+
+  /// Control and cursor queue.
+  package var queueSizes: [UInt16] { [256, 64] }
+
+  /// Bytes of `struct virtio_gpu_config`; without blob resources there is no `blob_alignment`.
+  package var configurationSize: Int { 16 }
+
+  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets` (virtio 1.4 §5.7.4). The outputs never change, so
+  /// there are no events.
+  package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
+    for index in 0..<bytes.byteCount {
+      let value = offset + index == 8 ? UInt8(outputCount) : 0  // the low byte of num_scanouts
+      bytes.storeBytes(of: value, toByteOffset: index, as: UInt8.self)
+    }
+  }
+
+  /// `events_clear` clears bits of `events_read` that are clear already; the rest is read-only.
+  package func writeConfiguration(at offset: Int, _ bytes: RawSpan) {}
+
+  package func process(
+    _ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess
+  ) {
+    guard let kind = RequestQueue(rawValue: queue.index) else {
+      preconditionFailure("VirtioCore has only the queues of queueSizes")
+    }
+    handler.handle(chain, from: queue, on: kind, in: access)
+  }
+
+  package func reset() { handler.reset() }
+}

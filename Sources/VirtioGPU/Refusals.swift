@@ -1,0 +1,69 @@
+import Synchronization
+
+/// The kinds of refused requests that are told apart, named for logs and statistics.
+public enum RefusalKind: String, Sendable, CaseIterable {
+  case noHeader, unknownType, wrongQueue, truncated, ringIndexNotOffered, unknownFormat, badBackingList,
+    noRoom
+  case noSuchScanout, noSuchResource, resourceExists, badDimension, outOfMemory, badRectangle
+  case noBacking, backingExists, backingNotMapped, backingTooShort, badCursorSize, badHotSpot
+
+  /// Its place in `allCases`.
+  var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}
+
+/// One refused request, as a log gets to see it.
+public struct RefusedRequest: Sendable, Equatable {
+  /// Why.
+  public let kind: RefusalKind
+  /// The request's type as it was sent; 0 if there was no header.
+  public let type: UInt32
+  /// The queue that it came on: 0 control, 1 cursor.
+  public let queue: Int
+  /// How many refused requests were not logged since the last one that was.
+  public let suppressed: UInt64
+}
+
+/// Counts refused requests by kind; any thread may read.
+final class RefusalCounters: Sendable {
+  private final class Cell: Sendable {
+    let count = Atomic<UInt64>(0)
+  }
+
+  private let cells = RefusalKind.allCases.map { _ in Cell() }
+
+  func count(_ kind: RefusalKind) { cells[kind.index].count.add(1, ordering: .relaxed) }
+
+  subscript(kind: RefusalKind) -> UInt64 { cells[kind.index].count.load(ordering: .relaxed) }
+}
+
+/// Passes refused requests to a log, at a bounded rate: ten at once, then one a second.
+struct RefusalLog {
+  private static let burst = 10
+
+  private let log: @Sendable (RefusedRequest) -> Void
+  private var allowance = RefusalLog.burst
+  private var lastRefill: ContinuousClock.Instant
+  private var suppressed: UInt64 = 0
+
+  init(now: ContinuousClock.Instant = .now, _ log: @escaping @Sendable (RefusedRequest) -> Void) {
+    self.log = log
+    lastRefill = now
+  }
+
+  mutating func add(
+    _ kind: RefusalKind, type: UInt32, queue: Int, now: ContinuousClock.Instant = .now
+  ) {
+    let seconds = (now - lastRefill).components.seconds
+    if seconds > 0 {
+      allowance = min(Self.burst, allowance + Int(clamping: min(seconds, Int64(Self.burst))))
+      lastRefill = now
+    }
+    guard allowance > 0 else {
+      suppressed &+= 1
+      return
+    }
+    allowance -= 1
+    log(RefusedRequest(kind: kind, type: type, queue: queue, suppressed: suppressed))
+    suppressed = 0
+  }
+}

@@ -1,0 +1,106 @@
+import DisplayModel
+import FrontEndAPI
+import GuestRAM
+
+/// Turns requests of the control queue into display commands (virtio 1.4 §5.7.6.8).
+///
+/// It sees a private copy, looks nothing up, and returns commands that are well-formed.
+struct RequestDecoder {
+  let limits: DisplayLimits
+
+  /// What the header says has to be done, if the request may come on this queue and is long enough.
+  func requestType(
+    _ header: ControlHeader, byteCount: Int, on queue: RequestQueue
+  ) throws(RequestFault) -> RequestType {
+    guard let type = RequestType(rawValue: header.type) else { throw .unknownType(header.type) }
+    guard type.queue == queue else { throw .wrongQueue(header.type) }
+    guard header.flags & ControlHeader.ringIndexFlag == 0 else { throw .ringIndexNotOffered }
+    guard byteCount >= type.size else { throw .truncated }
+    return type
+  }
+
+  /// Decodes a whole request.
+  ///
+  /// - Parameters:
+  ///   - request: the device's private copy, header included; what follows the request's structure is ignored.
+  ///   - type: from `requestType`.
+  /// - Throws: `RequestFault`; the caller answers with its response type and the queue keeps running.
+  func decode(_ request: RawSpan, _ type: RequestType) throws(RequestFault) -> DisplayCommand {
+    var at = WireCursor(at: ControlHeader.size)
+    switch type {
+    case .getDisplayInfo: return .displayInfo
+    case .getEDID: return .edid(output: try at.le32(request))
+    case .resourceCreate2D:
+      let id = try at.resourceID(request)
+      let rawFormat = try at.le32(request)
+      guard let format = PixelFormat(wire: rawFormat) else { throw .unknownFormat(rawFormat) }
+      let width = try at.le32(request), height = try at.le32(request)
+      return .createResource(id, format, width: width, height: height)
+    case .resourceUnref: return .releaseResource(try at.resourceID(request))
+    case .setScanout:
+      let rectangle = try at.rectangle(request)
+      let output = try at.le32(request)
+      // Resource 0 turns the output off, whatever the rectangle.
+      let resource = ResourceID(try at.le32(request))
+      return .setScanout(output: output, resource.map { ScanoutSource(resource: $0, rectangle: rectangle) })
+    case .resourceFlush:
+      let rectangle = try at.rectangle(request)
+      return .flush(try at.resourceID(request), rectangle)
+    case .transferToHost2D:
+      let rectangle = try at.rectangle(request)
+      let offset = try at.le64(request)
+      return .transfer(try at.resourceID(request), rectangle, offset: offset)
+    case .resourceAttachBacking:
+      let id = try at.resourceID(request)
+      return .attachBacking(id, try backingEntries(request, &at))
+    case .resourceDetachBacking: return .detachBacking(try at.resourceID(request))
+    case .updateCursor, .moveCursor: return try CursorDecoder.decode(request, type)
+    }
+  }
+
+  /// How long a request to attach backing is with all its entries, from its first 32 bytes.
+  func attachBackingSize(_ request: RawSpan, available: Int) throws(RequestFault) -> Int {
+    var at = WireCursor(at: ControlHeader.size + 4)
+    let count = try at.le32(request)
+    // Bounded by the limit and by what was sent before anything is allocated or copied.
+    guard 1...max(limits.maxBackingEntries, 1) ~= count else { throw .badEntryCount(count) }
+    let size = RequestType.resourceAttachBacking.size + Int(count) * Self.entrySize
+    guard size <= available else { throw .entriesMissing(count) }
+    return size
+  }
+
+  /// Bytes of one entry (`struct virtio_gpu_mem_entry`).
+  static let entrySize = 16
+
+  private func backingEntries(
+    _ request: RawSpan, _ at: inout WireCursor
+  ) throws(RequestFault) -> [GuestRange] {
+    _ = try attachBackingSize(request, available: request.byteCount)
+    let count = try at.le32(request)
+    var ranges: [GuestRange] = []
+    ranges.reserveCapacity(Int(count))
+    for _ in 0..<count {
+      let start = try at.le64(request), length = try at.le32(request)
+      try at.skip(4, request)  // padding
+      guard length > 0, let range = GuestRange(start: GuestAddress(start), count: UInt64(length)) else {
+        throw .badEntry(start)
+      }
+      ranges.append(range)
+    }
+    return ranges
+  }
+}
+
+extension WireCursor {
+  /// The next four bytes, a resource's name.
+  mutating func resourceID(_ bytes: RawSpan) throws(RequestFault) -> ResourceID {
+    guard let id = ResourceID(try le32(bytes)) else { throw .resourceZero }
+    return id
+  }
+
+  /// The next sixteen bytes (`struct virtio_gpu_rect`); nothing is known of its sums yet.
+  mutating func rectangle(_ bytes: RawSpan) throws(RequestFault) -> Rectangle {
+    let x = try le32(bytes), y = try le32(bytes), width = try le32(bytes), height = try le32(bytes)
+    return Rectangle(x: x, y: y, width: width, height: height)
+  }
+}

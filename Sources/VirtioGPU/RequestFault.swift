@@ -1,0 +1,78 @@
+import DisplayModel
+
+/// Why a request was refused: numbers instead of text, since a guest can cause it at any rate.
+enum RequestFault: Error, Equatable {
+  /// Fewer than the 24 bytes of a header.
+  case noHeader
+  /// No request of that type, or one whose feature is not offered.
+  case unknownType(UInt32)
+  /// A cursor request on the control queue, or another on the cursor queue.
+  case wrongQueue(UInt32)
+  /// The structure of its type is not complete.
+  case truncated
+  /// VIRTIO_GPU_FLAG_INFO_RING_IDX without the feature that gives it a meaning.
+  case ringIndexNotOffered
+  /// No pixel format of that value.
+  case unknownFormat(UInt32)
+  /// Resource id 0 where it does not mean none.
+  case resourceZero
+  /// More backing entries than are accepted, or none.
+  case badEntryCount(UInt32)
+  /// Fewer backing entries were sent than announced.
+  case entriesMissing(UInt32)
+  /// A backing entry without length, or one that wraps around the end of the address space.
+  case badEntry(UInt64)
+  /// The driver left less room than the answer needs.
+  case noRoom(Int)
+  /// The display could not do it.
+  case display(DisplayFault)
+
+  /// The answer to it. No table in the specification says which error is whose; this is the natural reading, and
+  /// where that leaves a choice, what other devices answer.
+  var responseType: ResponseType {
+    switch self {
+    case .noHeader, .unknownType, .wrongQueue: .unspecified
+    case .truncated, .ringIndexNotOffered, .unknownFormat, .noRoom: .invalidParameter
+    case .resourceZero: .invalidResourceID
+    case .badEntryCount, .entriesMissing, .badEntry: .unspecified
+    case .display(let fault):
+      switch fault {
+      case .noSuchOutput: .invalidScanoutID
+      case .noSuchResource, .resourceExists: .invalidResourceID
+      case .badDimension, .badRectangle, .backingTooShort, .badCursorSize, .badHotSpot: .invalidParameter
+      case .outOfMemory: .outOfMemory
+      case .noBacking, .backingExists, .backingNotMapped: .unspecified
+      }
+    }
+  }
+
+  /// What it is counted as.
+  var kind: RefusalKind {
+    switch self {
+    case .noHeader: .noHeader
+    case .unknownType: .unknownType
+    case .wrongQueue: .wrongQueue
+    case .truncated: .truncated
+    case .ringIndexNotOffered: .ringIndexNotOffered
+    case .unknownFormat: .unknownFormat
+    case .resourceZero: .noSuchResource
+    case .badEntryCount, .entriesMissing, .badEntry: .badBackingList
+    case .noRoom: .noRoom
+    case .display(let fault):
+      switch fault {
+      case .noSuchOutput: .noSuchScanout
+      case .noSuchResource: .noSuchResource
+      case .resourceExists: .resourceExists
+      case .badDimension: .badDimension
+      case .outOfMemory: .outOfMemory
+      case .badRectangle: .badRectangle
+      case .noBacking: .noBacking
+      case .backingExists: .backingExists
+      case .backingNotMapped: .backingNotMapped
+      case .backingTooShort: .backingTooShort
+      case .badCursorSize: .badCursorSize
+      case .badHotSpot: .badHotSpot
+      }
+    }
+  }
+}
