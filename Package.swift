@@ -43,6 +43,12 @@ let package = Package(
       name: "VirtioPCI",
       dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
       swiftSettings: house),
+    .target(
+      name: "VfioUser",
+      dependencies: [
+        "CHost", "GuestRAM", "HostThreads", "PCIBus", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
     // Tests
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(
@@ -57,6 +63,14 @@ let package = Package(
       dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
     .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
+    .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
+    .testTarget(
+      name: "VfioUserTests",
+      dependencies: [
+        "CHost", "CLinuxVfio", "GuestRAM", "HostThreads", "PCIBus", "VfioUser",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -7,7 +7,9 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include "descriptors.h"
 #include "memory.h"
+#include "sockets.h"
 #include "thread.h"
 
 #endif
