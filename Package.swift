@@ -20,6 +20,7 @@ let package = Package(
   targets: [
     // Floor 0
     .target(name: "CHost"),
+    .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "HostThreads", dependencies: ["CHost"], swiftSettings: house),
     // Floor 1
     .target(name: "FrontEndAPI", swiftSettings: house),
@@ -40,6 +41,8 @@ let package = Package(
     .target(name: "VirtioPCIModern", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
     // Floor 4
     .target(
+      name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], swiftSettings: house),
+    .target(
       name: "VirtioPCI",
       dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
       swiftSettings: house),
@@ -50,6 +53,8 @@ let package = Package(
       ],
       swiftSettings: house),
     // Tests
+    .testTarget(
+      name: "FrontEndPNGTests", dependencies: ["FrontEndAPI", "FrontEndPNG", "HostThreads"], swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(
       name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
