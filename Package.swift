@@ -40,6 +40,7 @@ let package = Package(
       swiftSettings: house),
     .target(name: "VirtioPCIModern", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
     // Floor 4
+    .target(name: "ControlSocket", dependencies: ["HostThreads"], swiftSettings: house),
     .target(
       name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], swiftSettings: house),
     .target(
@@ -53,6 +54,7 @@ let package = Package(
       ],
       swiftSettings: house),
     // Tests
+    .testTarget(name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
     .testTarget(
       name: "FrontEndPNGTests", dependencies: ["FrontEndAPI", "FrontEndPNG", "HostThreads"], swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),

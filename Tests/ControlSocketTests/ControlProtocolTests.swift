@@ -1,0 +1,120 @@
+import Testing
+
+@testable import ControlSocket
+
+@Suite struct ControlProtocolTests {
+  @Test(arguments: [
+    ControlRequest.screenshot(scanout: 0, withCursor: true, encoding: .png),
+    .screenshot(scanout: 15, withCursor: false, encoding: .ppm), .cursor(scanout: 0),
+    .cursor(scanout: 9_999_999_999),
+  ])
+  func `a request survives the wire`(_ request: ControlRequest) throws {
+    #expect(request.bytes.count <= ControlRequest.maximumLineBytes && request.bytes.last == 10)
+    #expect(try ControlRequest(line: request.bytes.dropLast()) == request)
+  }
+
+  @Test func `a request is the documented line`() {
+    #expect(
+      String(decoding: ControlRequest.screenshot(scanout: 3, withCursor: false, encoding: .ppm).bytes, as: UTF8.self)
+        == "scanout-control 1 screenshot 3 plain ppm\n")
+    #expect(
+      String(decoding: ControlRequest.cursor(scanout: 12).bytes, as: UTF8.self) == "scanout-control 1 cursor 12\n")
+  }
+
+  @Test(arguments: badRequests)
+  func `a line that is no request is refused`(_ row: BadRequest) {
+    let failure = #expect(throws: ControlFailure.self) { try ControlRequest(line: row.bytes[...]) }
+    #expect(failure?.code == row.code)
+    #expect(failure?.message.isEmpty == false)
+  }
+
+  @Test func `another version is told which one this side speaks`() {
+    let failure = #expect(throws: ControlFailure.self) {
+      try ControlRequest(line: Array("scanout-control 2 cursor 0".utf8)[...])
+    }
+    #expect(failure?.message.contains("speaks version 1") == true)
+    #expect(failure?.message.contains("the other 2") == true)
+  }
+
+  @Test func `a failure's line is printable and bounded whatever its message`() throws {
+    let message = "line\nfeed \u{1b}[31m \u{e9} " + String(repeating: "x", count: 4000)
+    for code in ControlFailure.Code.allCases {
+      let head = ControlReply.failure(ControlFailure(code, message)).head
+      #expect(head.count <= ControlReply.maximumLineBytes)
+      #expect(head.dropLast().allSatisfy { (0x20...0x7e).contains($0) } && head.last == 10)
+      let failure = #expect(throws: ControlFailure.self) { try ControlReply.contentCount(line: head.dropLast()) }
+      #expect(failure?.code == code)
+      #expect(failure?.message.hasPrefix("line?feed ?[31m ?? xxx") == true)
+    }
+  }
+
+  @Test func `content is announced with its size`() throws {
+    let reply = ControlReply.content([1, 2, 3])
+    #expect(String(decoding: reply.head, as: UTF8.self) == "scanout-control 1 ok 3\n")
+    #expect(try ControlReply.contentCount(line: reply.head.dropLast()) == 3)
+  }
+
+  @Test(arguments: [
+    "", "ok 3", "scanout-control", "scanout-control 1", "scanout-control 1 ok", "scanout-control 1 ok -1",
+    "scanout-control 1 ok 1 2", "scanout-control 1 ok 1073741825", "scanout-control 1 ok 99999999999999999999",
+    "scanout-control 1 yes 3", "scanout-control 1 error", "HTTP/1.1 400 Bad Request",
+  ])
+  func `an answer that is none is refused`(_ line: String) {
+    let failure = #expect(throws: ControlFailure.self) {
+      try ControlReply.contentCount(line: Array(line.utf8)[...])
+    }
+    #expect(failure?.code == .badRequest)
+  }
+
+  @Test func `a cursor report survives the wire and reads as JSON`() throws {
+    let report = CursorReport(
+      isVisible: true, x: -7, y: Int32.max, hotX: 1, hotY: 2, width: 64, height: 48, crc: 0x00ab_cdef)
+    #expect(CursorReport(bytes: report.bytes) == report)
+    #expect(
+      report.json
+        == #"{"visible": true, "x": -7, "y": 2147483647, "hot_x": 1, "hot_y": 2, "w": 64, "h": 48, "crc": "00abcdef"}"#)
+    let hidden = CursorReport(isVisible: false, x: 5, y: Int32.min)
+    #expect(CursorReport(bytes: hidden.bytes) == hidden)
+    #expect(
+      hidden.json
+        == #"{"visible": false, "x": 5, "y": -2147483648, "hot_x": 0, "hot_y": 0, "w": 0, "h": 0, "crc": "00000000"}"#)
+  }
+
+  @Test(arguments: [0, 1, 31, 33, 64])
+  func `a cursor report of another size is none`(_ count: Int) {
+    #expect(CursorReport(bytes: [UInt8](repeating: 0, count: count)) == nil)
+  }
+
+  @Test func `a cursor report that is neither visible nor hidden is none`() {
+    for byte in [0, 1, 3] { #expect(CursorReport(bytes: (0..<32).map { $0 == byte ? 2 : 0 }) == nil) }
+  }
+}
+
+/// A line without its line feed, and how it is refused.
+struct BadRequest: CustomTestStringConvertible, Sendable {
+  let bytes: [UInt8]
+  let code: ControlFailure.Code
+  var testDescription: String { String(decoding: bytes.prefix(60), as: UTF8.self).debugDescription }
+}
+
+/// Lines that hold no request; the socket tests send them too.
+let badRequests: [BadRequest] =
+  [
+    "", " ", "x", "scanout-control", "scanout-control ", "scanout-control 1", "scanout-control 1 ",
+    "scanout-control 1 screenshot", "scanout-control 1 screenshot ", "scanout-control 1 screenshot 0",
+    "scanout-control 1 screenshot 0 cursor", "scanout-control 1 screenshot 0 cursor gif",
+    "scanout-control 1 screenshot 0 Cursor png", "scanout-control 1 screenshot 0 png cursor",
+    "scanout-control 1 screenshot -1 cursor png", "scanout-control 1 screenshot +1 cursor png",
+    "scanout-control 1 screenshot 0x0 cursor png", "scanout-control 1 screenshot 1.5 cursor png",
+    "scanout-control 1 screenshot 18446744073709551616 cursor png", "scanout-control 1 screenshot  0 cursor png",
+    "scanout-control 1 screenshot 0 cursor png ", "scanout-control 1 screenshot 0 cursor png png",
+    " scanout-control 1 cursor 0", "scanout-control\t1\tcursor\t0", "scanout-control 1 cursor",
+    "scanout-control 1 cursor 0\r", "scanout-control 1 cursor 0 0", "scanout-control 1 cursor zero",
+    "scanout-control 1 cursor \u{660}", "scanout-control 1 shutdown", "scanout-control 1 cursor\u{0} 0",
+    "scanout-control one cursor 0", "scanout-control  1 cursor 0", "SCANOUT-CONTROL 1 cursor 0",
+    "GET / HTTP/1.1\r",
+  ].map { BadRequest(bytes: Array($0.utf8), code: .badRequest) }
+  + ["scanout-control 0 cursor 0", "scanout-control 2 cursor 0", "scanout-control 9999999999 x"].map {
+    BadRequest(bytes: Array($0.utf8), code: .version)
+  }
+  + [[0xff, 0xfe, 0xfd], [0], [UInt8](repeating: 0x80, count: 100)].map { BadRequest(bytes: $0, code: .badRequest) }
