@@ -51,12 +51,32 @@ let package = Package(
       name: "VfioUser",
       dependencies: [
         "CHost", "GuestRAM", "HostThreads", "PCIBus", .product(name: "Logging", package: "swift-log"),
+    // Floor 5
+    .executableTarget(
+      name: "scanout",
+      dependencies: [
+        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "HostThreads",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
     // Tests
-    .testTarget(name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
     .testTarget(
-      name: "FrontEndPNGTests", dependencies: ["FrontEndAPI", "FrontEndPNG", "HostThreads"], swiftSettings: house),
+      name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
+    .target(
+      name: "FakeDisplays", dependencies: ["FrontEndAPI", "HostThreads"], path: "Tests/FakeDisplays",
+      swiftSettings: house),
+    .testTarget(
+      name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
+      swiftSettings: house),
+    .testTarget(
+      name: "scanoutTests",
+      dependencies: [
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(
       name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),

@@ -25,7 +25,9 @@ package enum ControlClient {
     }
     guard let lineEnd else { preconditionFailure("the loop ends with a line") }
     let expected: Int
-    do { expected = try ControlReply.contentCount(line: received[..<lineEnd]) } catch { throw .refused(error) }
+    do { expected = try ControlReply.contentCount(line: received[..<lineEnd]) } catch {
+      throw .refused(error)
+    }
     received.removeFirst(lineEnd + 1)
     while received.count < expected {
       guard try receive(into: &received, from: descriptor, path, deadline) else {

@@ -22,7 +22,8 @@ struct ControlLine {
     }
     guard version == Self.version else {
       throw ControlFailure(
-        .version, "this side speaks version \(Self.version) of the control protocol, the other \(version): "
+        .version,
+        "this side speaks version \(Self.version) of the control protocol, the other \(version): "
           + "use the same release of scanout on both")
     }
   }
@@ -33,7 +34,8 @@ struct ControlLine {
     words.removeFirst()
     let isPlain = word.allSatisfy { byte in
       switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+        true
       default: false
       }
     }

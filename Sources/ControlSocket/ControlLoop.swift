@@ -16,7 +16,8 @@ struct ControlLoop {
 
   init(
     listener: ListeningSocket, stop: StopSignal, limits: ControlServer.Limits,
-    respond: @escaping @Sendable (ControlRequest) -> ControlReply, report: @escaping @Sendable (String) -> Void
+    respond: @escaping @Sendable (ControlRequest) -> ControlReply,
+    report: @escaping @Sendable (String) -> Void
   ) {
     self.listener = listener
     self.stop = stop
@@ -94,7 +95,8 @@ struct ControlLoop {
       descriptor.prepare()
       let connection = ControlConnection(descriptor, deadline: Self.now() + limits.requestMilliseconds)
       guard connections.count < limits.clients else {
-        let failure = ControlFailure(.busy, "\(limits.clients) clients are connected already: try again later")
+        let failure = ControlFailure(
+          .busy, "\(limits.clients) clients are connected already: try again later")
         connection.answer(.failure(failure), deadline: 0)
         continue
       }

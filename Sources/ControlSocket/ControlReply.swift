@@ -31,7 +31,8 @@ package struct ControlFailure: Error, Equatable, CustomStringConvertible {
 
   /// Text with everything but printable ASCII replaced, at most 400 bytes of it: peers and terminals are safe from it.
   static func printable(_ bytes: some Sequence<UInt8>) -> String {
-    String(decoding: bytes.prefix(400).map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    String(
+      decoding: bytes.prefix(400).map { (0x20...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
   }
 }
 
@@ -57,7 +58,8 @@ package enum ControlReply: Sendable, Equatable {
     let words =
       switch self {
       case .content(let bytes): "ok \(bytes.count)"
-      case .failure(let failure): "error \(failure.code.rawValue) \(ControlFailure.printable(failure.message.utf8))"
+      case .failure(let failure):
+        "error \(failure.code.rawValue) \(ControlFailure.printable(failure.message.utf8))"
       }
     return Array("\(ControlLine.name) \(ControlLine.version) \(words)\n".utf8)
   }

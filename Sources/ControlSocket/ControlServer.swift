@@ -39,7 +39,8 @@ package final class ControlServer: Sendable {
     stopSignal = stop
     do throws(HostThreadError) {
       thread = try HostThread(name: "control") {
-        var loop = ControlLoop(listener: listener, stop: stop, limits: limits, respond: respond, report: report)
+        var loop = ControlLoop(
+          listener: listener, stop: stop, limits: limits, respond: respond, report: report)
         loop.run()
       }
     } catch { throw .system(call: "pthread_create", path: path, errno: error.errno) }

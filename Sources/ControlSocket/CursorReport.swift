@@ -14,7 +14,8 @@ package struct CursorReport: Sendable, Equatable {
   package var crc: UInt32
 
   package init(
-    isVisible: Bool, x: Int32, y: Int32, hotX: UInt32 = 0, hotY: UInt32 = 0, width: UInt32 = 0, height: UInt32 = 0,
+    isVisible: Bool, x: Int32, y: Int32, hotX: UInt32 = 0, hotY: UInt32 = 0, width: UInt32 = 0,
+    height: UInt32 = 0,
     crc: UInt32 = 0
   ) {
     (self.isVisible, self.x, self.y, self.hotX, self.hotY) = (isVisible, x, y, hotX, hotY)
@@ -36,7 +37,8 @@ package struct CursorReport: Sendable, Equatable {
     }
     guard words[0] <= 1 else { return nil }
     self.init(
-      isVisible: words[0] == 1, x: Int32(bitPattern: words[1]), y: Int32(bitPattern: words[2]), hotX: words[3],
+      isVisible: words[0] == 1, x: Int32(bitPattern: words[1]), y: Int32(bitPattern: words[2]),
+      hotX: words[3],
       hotY: words[4], width: words[5], height: words[6], crc: words[7])
   }
 

@@ -77,13 +77,15 @@ final class ListeningSocket: Sendable {
     try Self.removeStaleFile(path)
     let descriptor = try UnixSocket.make(for: path)
     let raw = descriptor.raw
-    let result = unsafe UnixSocket.withAddress(of: path) { address, count in unsafe bind(raw, address, count) }
+    let result = unsafe UnixSocket.withAddress(of: path) { address, count in unsafe bind(raw, address, count)
+    }
     guard let result else { throw .badPath(path) }
     guard result == 0 else {
       throw errno == EADDRINUSE ? .inUse(path) : .system(call: "bind", path: path, errno: errno)
     }
     // Nobody can connect before `listen`, so the mode is in force before the first client.
-    guard unsafe chmod(path, S_IRUSR | S_IWUSR) == 0, let file = Self.status(path), listen(raw, 64) == 0 else {
+    guard unsafe chmod(path, S_IRUSR | S_IWUSR) == 0, let file = Self.status(path), listen(raw, 64) == 0
+    else {
       let code = errno
       unsafe unlink(path)
       throw .system(call: "listen", path: path, errno: code)

@@ -2,8 +2,9 @@ public import FrontEndAPI
 
 /// A still picture of an output: a copy of its finished pixels that nobody else changes.
 public struct Picture: Sendable, Equatable {
-  /// Sides in pixels, at least 1: those of the scanout's rectangle.
+  /// Pixels in a row, at least 1: the width of the scanout's rectangle.
   public let width: Int
+  /// Rows, at least 1: the height of the scanout's rectangle.
   public let height: Int
   /// `width * height * 4` bytes, rows from the top without padding, each pixel B, G, R, X.
   public internal(set) var pixels: [UInt8]

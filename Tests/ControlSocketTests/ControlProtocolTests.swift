@@ -15,10 +15,13 @@ import Testing
 
   @Test func `a request is the documented line`() {
     #expect(
-      String(decoding: ControlRequest.screenshot(scanout: 3, withCursor: false, encoding: .ppm).bytes, as: UTF8.self)
+      String(
+        decoding: ControlRequest.screenshot(scanout: 3, withCursor: false, encoding: .ppm).bytes,
+        as: UTF8.self)
         == "scanout-control 1 screenshot 3 plain ppm\n")
     #expect(
-      String(decoding: ControlRequest.cursor(scanout: 12).bytes, as: UTF8.self) == "scanout-control 1 cursor 12\n")
+      String(decoding: ControlRequest.cursor(scanout: 12).bytes, as: UTF8.self)
+        == "scanout-control 1 cursor 12\n")
   }
 
   @Test(arguments: badRequests)
@@ -42,7 +45,9 @@ import Testing
       let head = ControlReply.failure(ControlFailure(code, message)).head
       #expect(head.count <= ControlReply.maximumLineBytes)
       #expect(head.dropLast().allSatisfy { (0x20...0x7e).contains($0) } && head.last == 10)
-      let failure = #expect(throws: ControlFailure.self) { try ControlReply.contentCount(line: head.dropLast()) }
+      let failure = #expect(throws: ControlFailure.self) {
+        try ControlReply.contentCount(line: head.dropLast())
+      }
       #expect(failure?.code == code)
       #expect(failure?.message.hasPrefix("line?feed ?[31m ?? xxx") == true)
     }
@@ -56,7 +61,8 @@ import Testing
 
   @Test(arguments: [
     "", "ok 3", "scanout-control", "scanout-control 1", "scanout-control 1 ok", "scanout-control 1 ok -1",
-    "scanout-control 1 ok 1 2", "scanout-control 1 ok 1073741825", "scanout-control 1 ok 99999999999999999999",
+    "scanout-control 1 ok 1 2", "scanout-control 1 ok 1073741825",
+    "scanout-control 1 ok 99999999999999999999",
     "scanout-control 1 yes 3", "scanout-control 1 error", "HTTP/1.1 400 Bad Request",
   ])
   func `an answer that is none is refused`(_ line: String) {
@@ -72,12 +78,14 @@ import Testing
     #expect(CursorReport(bytes: report.bytes) == report)
     #expect(
       report.json
-        == #"{"visible": true, "x": -7, "y": 2147483647, "hot_x": 1, "hot_y": 2, "w": 64, "h": 48, "crc": "00abcdef"}"#)
+        == #"{"visible": true, "x": -7, "y": 2147483647, "hot_x": 1, "hot_y": 2, "w": 64, "h": 48, "crc": "00abcdef"}"#
+    )
     let hidden = CursorReport(isVisible: false, x: 5, y: Int32.min)
     #expect(CursorReport(bytes: hidden.bytes) == hidden)
     #expect(
       hidden.json
-        == #"{"visible": false, "x": 5, "y": -2147483648, "hot_x": 0, "hot_y": 0, "w": 0, "h": 0, "crc": "00000000"}"#)
+        == #"{"visible": false, "x": 5, "y": -2147483648, "hot_x": 0, "hot_y": 0, "w": 0, "h": 0, "crc": "00000000"}"#
+    )
   }
 
   @Test(arguments: [0, 1, 31, 33, 64])
@@ -106,7 +114,8 @@ let badRequests: [BadRequest] =
     "scanout-control 1 screenshot 0 Cursor png", "scanout-control 1 screenshot 0 png cursor",
     "scanout-control 1 screenshot -1 cursor png", "scanout-control 1 screenshot +1 cursor png",
     "scanout-control 1 screenshot 0x0 cursor png", "scanout-control 1 screenshot 1.5 cursor png",
-    "scanout-control 1 screenshot 18446744073709551616 cursor png", "scanout-control 1 screenshot  0 cursor png",
+    "scanout-control 1 screenshot 18446744073709551616 cursor png",
+    "scanout-control 1 screenshot  0 cursor png",
     "scanout-control 1 screenshot 0 cursor png ", "scanout-control 1 screenshot 0 cursor png png",
     " scanout-control 1 cursor 0", "scanout-control\t1\tcursor\t0", "scanout-control 1 cursor",
     "scanout-control 1 cursor 0\r", "scanout-control 1 cursor 0 0", "scanout-control 1 cursor zero",
@@ -117,4 +126,6 @@ let badRequests: [BadRequest] =
   + ["scanout-control 0 cursor 0", "scanout-control 2 cursor 0", "scanout-control 9999999999 x"].map {
     BadRequest(bytes: Array($0.utf8), code: .version)
   }
-  + [[0xff, 0xfe, 0xfd], [0], [UInt8](repeating: 0x80, count: 100)].map { BadRequest(bytes: $0, code: .badRequest) }
+  + [[0xff, 0xfe, 0xfd], [0], [UInt8](repeating: 0x80, count: 100)].map {
+    BadRequest(bytes: $0, code: .badRequest)
+  }

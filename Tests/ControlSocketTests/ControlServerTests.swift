@@ -38,7 +38,8 @@ private let errorLine = "scanout-control 1 error "
       .screenshot(scanout: size, withCursor: true, encoding: .ppm), at: directory.socket)
     #expect(picture == [UInt8](repeating: 8, count: size))
     #expect(
-      try ControlClient.ask(.screenshot(scanout: 0, withCursor: true, encoding: .png), at: directory.socket) == [])
+      try ControlClient.ask(.screenshot(scanout: 0, withCursor: true, encoding: .png), at: directory.socket)
+        == [])
     let cursor = try ControlClient.ask(.cursor(scanout: 3), at: directory.socket)
     #expect(CursorReport(bytes: cursor) == CursorReport(isVisible: true, x: 3, y: 2))
     #expect(
@@ -144,7 +145,8 @@ private let errorLine = "scanout-control 1 error "
     }
     client.shutdownSending()
     let reply = client.receiveAll()
-    #expect(reply == Array("scanout-control 1 ok 32\n".utf8) + CursorReport(isVisible: true, x: 5, y: 2).bytes)
+    #expect(
+      reply == Array("scanout-control 1 ok 32\n".utf8) + CursorReport(isVisible: true, x: 5, y: 2).bytes)
     server.stop()
   }
 
@@ -220,7 +222,8 @@ private let errorLine = "scanout-control 1 error "
     }
     #expect(try ControlClient.ask(.cursor(scanout: 1), at: directory.socket).count == 32)
     // Soon only the listening socket is left, long before any time limit.
-    for _ in 0..<200 where openSockets(of: directory.socket) != 1 { usleep(5_000) }
+    let start = ContinuousClock.now
+    while openSockets(of: directory.socket) != 1, ContinuousClock.now - start < .seconds(2) { usleep(2_000) }
     #expect(openSockets(of: directory.socket) == 1)
     server?.stop()
     server = nil
@@ -291,16 +294,21 @@ private final class Shared: Sendable {
 
 /// The voluntary context switches of a thread: each wake-up adds one.
 private func switches(ofThread id: Int) -> String? {
-  contents("/proc/self/task/\(id)/status").split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches") }
-    .map(String.init)
+  contents("/proc/self/task/\(id)/status").split(separator: "\n").first {
+    $0.hasPrefix("voluntary_ctxt_switches")
+  }
+  .map(String.init)
 }
 
 /// The calling thread's number, from its own link in /proc.
 private func threadNumber() -> Int {
   var bytes = [UInt8](repeating: 0, count: 64)
   // The system writes at most the array's size.
-  let count = unsafe bytes.withUnsafeMutableBytes { unsafe readlink("/proc/thread-self", $0.baseAddress!, 64) }
-  return Int(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "/").last ?? "") ?? 0
+  let count = unsafe bytes.withUnsafeMutableBytes {
+    unsafe readlink("/proc/thread-self", $0.baseAddress!, 64)
+  }
+  return Int(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "/").last ?? "")
+    ?? 0
 }
 
 private func contents(_ path: String) -> String {

@@ -16,7 +16,9 @@ final class RawClient {
   func send(_ bytes: [UInt8]) -> Bool {
     let raw = descriptor.raw
     // The pointer covers the array.
-    return unsafe bytes.withUnsafeBytes { unsafe Glibc.send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+    return unsafe bytes.withUnsafeBytes {
+      unsafe Glibc.send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+    }
       == bytes.count
   }
 
@@ -74,7 +76,9 @@ func openSockets(of path: String) -> Int {
       var count = socklen_t(MemoryLayout<sockaddr_un>.size)
       // The system writes at most `count` bytes, the size of the address.
       let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe name(descriptor, $0, &count) }
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe name(descriptor, $0, &count)
+        }
       }
       let bytes = unsafe withUnsafeBytes(of: address.sun_path) { unsafe Array($0.prefix { $0 != 0 }) }
       return result == 0 && address.sun_family == sa_family_t(AF_UNIX) && bytes == Array(path.utf8)

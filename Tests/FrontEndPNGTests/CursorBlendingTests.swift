@@ -5,13 +5,16 @@ import Testing
 /// A picture in one colour.
 private func picture(_ width: Int, _ height: Int, _ colour: [UInt8] = [10, 20, 30, 0]) throws -> Picture {
   try #require(
-    Picture(width: width, height: height, pixels: Array(repeatElement(colour, count: width * height).joined())))
+    Picture(
+      width: width, height: height, pixels: Array(repeatElement(colour, count: width * height).joined())))
 }
 
 /// A cursor whose pixel at column x and row y is blue 100 + x, green 100 + y, red 0, opaque.
 private func opaque(_ width: Int, _ height: Int, x: Int32, y: Int32) -> CursorState {
   var pixels: [UInt8] = []
-  for row in 0..<height { for column in 0..<width { pixels += [UInt8(100 + column), UInt8(100 + row), 0, 255] } }
+  for row in 0..<height {
+    for column in 0..<width { pixels += [UInt8(100 + column), UInt8(100 + row), 0, 255] }
+  }
   let image = CursorImage(width: width, height: height, hotX: 1, hotY: 1, pixels: pixels)
   return CursorState(x: x, y: y, image: image)
 }
@@ -33,7 +36,8 @@ private func opaque(_ width: Int, _ height: Int, x: Int32, y: Int32) -> CursorSt
       for (column, under) in unders.enumerated() {
         let kept = (Int(under) * (255 - alpha) + 127) / 255
         let expected = [alpha, alpha / 2, 0].map { UInt8(min($0 + kept, 255)) } + [0]
-        #expect(Array(picture.pixels[column * 4..<column * 4 + 4]) == expected, "alpha \(alpha), under \(under)")
+        #expect(
+          Array(picture.pixels[column * 4..<column * 4 + 4]) == expected, "alpha \(alpha), under \(under)")
       }
     }
   }
@@ -53,13 +57,14 @@ private func opaque(_ width: Int, _ height: Int, x: Int32, y: Int32) -> CursorSt
     #expect(picture.pixels == [255, 255, 200, 0])
   }
 
-  @Test(arguments: [
-    // x, y, and how much of a 3x2 cursor an 8x6 picture shows: columns and rows of the picture.
-    (0, 0, 0..<3, 0..<2), (5, 4, 5..<8, 4..<6), (-1, 0, 0..<2, 0..<2), (-2, -1, 0..<1, 0..<1),
-    (6, 5, 6..<8, 5..<6), (7, -1, 7..<8, 0..<1), (-3, 0, 0..<0, 0..<0), (8, 0, 0..<0, 0..<0),
-    (0, -2, 0..<0, 0..<0), (0, 6, 0..<0, 0..<0), (Int32.min, Int32.min, 0..<0, 0..<0),
-    (Int32.max, Int32.max, 0..<0, 0..<0), (Int32.min, 2, 0..<0, 0..<0), (2, Int32.max, 0..<0, 0..<0),
-  ] as [(Int32, Int32, Range<Int>, Range<Int>)])
+  @Test(
+    arguments: [
+      // x, y, and how much of a 3x2 cursor an 8x6 picture shows: columns and rows of the picture.
+      (0, 0, 0..<3, 0..<2), (5, 4, 5..<8, 4..<6), (-1, 0, 0..<2, 0..<2), (-2, -1, 0..<1, 0..<1),
+      (6, 5, 6..<8, 5..<6), (7, -1, 7..<8, 0..<1), (-3, 0, 0..<0, 0..<0), (8, 0, 0..<0, 0..<0),
+      (0, -2, 0..<0, 0..<0), (0, 6, 0..<0, 0..<0), (Int32.min, Int32.min, 0..<0, 0..<0),
+      (Int32.max, Int32.max, 0..<0, 0..<0), (Int32.min, 2, 0..<0, 0..<0), (2, Int32.max, 0..<0, 0..<0),
+    ] as [(Int32, Int32, Range<Int>, Range<Int>)])
   func `a cursor beyond an edge is cut off there`(
     _ row: (x: Int32, y: Int32, columns: Range<Int>, rows: Range<Int>)
   ) throws {
@@ -85,7 +90,8 @@ private func opaque(_ width: Int, _ height: Int, x: Int32, y: Int32) -> CursorSt
   @Test func `a hidden cursor and one without pixels draw nothing`() throws {
     var drawn = try picture(3, 3)
     drawn.blend(CursorState(x: 1, y: 1, image: nil))
-    drawn.blend(CursorState(x: 1, y: 1, image: CursorImage(width: 0, height: 0, hotX: 0, hotY: 0, pixels: [])))
+    drawn.blend(
+      CursorState(x: 1, y: 1, image: CursorImage(width: 0, height: 0, hotX: 0, hotY: 0, pixels: [])))
     #expect(try drawn == picture(3, 3))
   }
 }

@@ -1,3 +1,4 @@
+import FakeDisplays
 import FrontEndAPI
 import FrontEndPNG
 import Testing
@@ -16,7 +17,9 @@ import Testing
 
   @Test func `another interface refuses the front-end`() {
     let input = InterfaceVersion(type: "input", label: "keys", major: 1, minor: 0)
-    let mismatch = #expect(throws: InterfaceMismatch.self) { try input.agreed(with: PictureFrontEnd().interface) }
+    let mismatch = #expect(throws: InterfaceMismatch.self) {
+      try input.agreed(with: PictureFrontEnd().interface)
+    }
     #expect(mismatch?.description.hasSuffix("attach it to a display interface") == true)
   }
 
@@ -54,7 +57,9 @@ import Testing
   @Test func `an output that is off has no picture but a cursor`() throws {
     let frontEnd = PictureFrontEnd()
     _ = try FakeDisplay(attaching: frontEnd)
-    #expect(throws: PictureError.outputIsOff(index: 0)) { try frontEnd.picture(ofOutput: 0, withCursor: true) }
+    #expect(throws: PictureError.outputIsOff(index: 0)) {
+      try frontEnd.picture(ofOutput: 0, withCursor: true)
+    }
     #expect(try frontEnd.cursor(ofOutput: 0).image == nil)
   }
 

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Logging
+
+/// `scanout serve`: the device.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serve a virtio-gpu device to VMMs over a vfio-user socket.",
+    discussion: """
+      Prints `listening on SOCKET` once a VMM can connect, then serves one VMM after another, each with a freshly \
+      reset device. Ends in order on SIGTERM and SIGINT; its socket files are gone then. Messages go to standard \
+      error, those that a guest can cause at a bounded rate.
+
+      Guest memory must be shared with this process: with QEMU, -object memory-backend-memfd,...,share=on as the \
+      machine's memory-backend.
+      """)
+
+  @Option(
+    name: .customLong("vfio-user"),
+    help: ArgumentHelp("Where VMMs connect: the path of a Unix socket to be made.", valueName: "socket"))
+  var vfioUser: String
+
+  @Option(
+    name: .customLong("output"),
+    help: ArgumentHelp(
+      "Size of an output, such as 1920x1080, each side \(OutputSize.sides.lowerBound) to "
+        + "\(OutputSize.sides.upperBound); one for each scanout in order, up to 16. "
+        + "(default: one of \(OutputSize.standard))",
+      valueName: "size"))
+  var outputs: [OutputSize] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Where `scanout screenshot` and `scanout cursor` connect: the path of a Unix socket to be made, for this user "
+        + "alone.", valueName: "socket"))
+  var control: String?
+
+  @Flag(help: "End when the first VMM has left.")
+  var once = false
+
+  @Option(
+    name: .customLong("log-level"),
+    help: ArgumentHelp("The least level of the messages to show.", valueName: "level"))
+  var logLevel = Logger.Level.info
+
+  func validate() throws {
+    guard outputs.count <= 16 else {
+      throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
+    }
+    guard vfioUser != control else {
+      throw ValidationError("--vfio-user and --control name the same socket: give each its own path")
+    }
+  }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

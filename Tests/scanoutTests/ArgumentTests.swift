@@ -1,0 +1,107 @@
+import ArgumentParser
+import ControlSocket
+import Testing
+
+@testable import scanout
+
+/// What the command says to arguments that it does not take.
+private func complaint(_ arguments: [String]) -> (code: Int32, text: String)? {
+  do {
+    _ = try ScanoutCommand.parseAsRoot(arguments)
+    return nil
+  } catch { return (ScanoutCommand.exitCode(for: error).rawValue, ScanoutCommand.fullMessage(for: error)) }
+}
+
+private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: String...) throws -> Command {
+  try #require(try ScanoutCommand.parseAsRoot(arguments) as? Command)
+}
+
+@Suite struct ArgumentTests {
+  @Test func `serve takes its documented form`() throws {
+    let serve = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "/run/gpu", "--output", "1920x1080", "--output", "640x480",
+      "--control", "/run/control", "--once")
+    #expect(serve.vfioUser == "/run/gpu" && serve.control == "/run/control" && serve.once)
+    #expect(serve.outputs.map(\.description) == ["1920x1080", "640x480"])
+  }
+
+  @Test func `serve needs only its socket`() throws {
+    let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
+    #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)
+    #expect(OutputSize.standard.description == "1280x800")
+  }
+
+  @Test(arguments: [
+    "", "x", "1920", "1920x", "x1080", "1920x1080x1", "1920X1080", "1920 x 1080", "-1920x1080", "+1920x1080",
+    "0x0", "31x600", "800x31", "16385x600", "800x16385", "99999999999999999999x1", "1920×1080", "1e3x800",
+    "0x780x438",
+    "१९२०x१०८०",
+  ])
+  func `a bad size is refused with an example of a good one`(_ size: String) throws {
+    // With an equals sign, since a value may begin with a hyphen.
+    let said = try #require(complaint(["serve", "--vfio-user", "gpu", "--output=\(size)"]))
+    #expect(said.code == 64)
+    #expect(said.text.contains("--output"))
+    #expect(said.text.contains("1920x1080, each side 32 to 16384"))
+  }
+
+  @Test(arguments: ["32x32", "16384x16384", "00640x0480"])
+  func `sizes at the limits are taken`(_ size: String) throws {
+    #expect(OutputSize(argument: size) != nil)
+  }
+
+  @Test func `a device has sixteen outputs at most`() throws {
+    let sixteen = Array(repeatElement(["--output", "640x480"], count: 16).joined())
+    #expect(complaint(["serve", "--vfio-user", "gpu"] + sixteen) == nil)
+    let said = try #require(complaint(["serve", "--vfio-user", "gpu", "--output", "640x480"] + sixteen))
+    #expect(said.text.contains("17 times") && said.text.contains("16 scanouts at most"))
+  }
+
+  @Test(arguments: [
+    (["serve"], "--vfio-user"), (["serve", "--vfio-user", "a", "--control", "a"], "same socket"),
+    (["screenshot", "a.png"], "--control"), (["screenshot", "--control", "c"], "<file>"),
+    (["screenshot", "--control", "c", "a.gif"], "let it end in .png or .ppm"),
+    (["screenshot", "--control", "c", "png"], "let it end in .png or .ppm"),
+    (["screenshot", "--control", "c", "--scanout", "16", "a.png"], "from 0 to 15"),
+    (["screenshot", "--control", "c", "--scanout=-1", "a.png"], "from 0 to 15"),
+    (["cursor", "--control", "c", "--scanout", "one", "--json"], "--scanout"),
+    (["serve", "--vfio-user", "a", "--log-level", "loud"], "--log-level"), (["picture"], "picture"),
+  ])
+  func `a wrong command line is told what is wrong`(_ row: (arguments: [String], hint: String)) throws {
+    let said = try #require(complaint(row.arguments))
+    #expect(said.code == 64)
+    #expect(said.text.contains(row.hint), "\(said.text)")
+  }
+
+  @Test func `the file's name says how a picture is encoded`() throws {
+    #expect(try parse(ScreenshotCommand.self, "screenshot", "--control", "c", "a.png").encoding == .png)
+    #expect(try parse(ScreenshotCommand.self, "screenshot", "--control", "c", "a.ppm").encoding == .ppm)
+    #expect(try parse(ScreenshotCommand.self, "screenshot", "--control", "c", "-").encoding == .png)
+    let all = try parse(
+      ScreenshotCommand.self, "screenshot", "--control", "c", "--scanout", "3", "--no-cursor", "a.png")
+    #expect(all.options.scanout == 3 && all.leavesCursorOut)
+  }
+
+  @Test func `cursor and demo take their documented forms`() throws {
+    let cursor = try parse(CursorCommand.self, "cursor", "--control", "c", "--scanout", "1", "--json")
+    #expect(cursor.json && cursor.options.scanout == 1 && cursor.options.control == "c")
+    #expect(try parse(DemoCommand.self, "demo", "--png", "a.png").png == "a.png")
+    _ = try parse(DemoCommand.self, "demo")
+  }
+
+  @Test(
+    arguments: [
+      (nil, ["serve", "screenshot", "cursor", "demo", "share=on"]),
+      ("serve", ["--vfio-user <socket>", "--output <size>", "--control <socket>", "--once", "1280x800"]),
+      ("screenshot", ["--control <socket>", "--scanout <n>", "--no-cursor", "<file>", ".ppm"]),
+      ("cursor", ["--control <socket>", "--scanout <n>", "--json", "crc"]), ("demo", ["--png <file>"]),
+    ] as [(String?, [String])])
+  func `help names every option and fits a terminal`(_ row: (command: String?, words: [String])) throws {
+    let commands = ScanoutCommand.configuration.subcommands + [ScanoutCommand.self]
+    let command = try #require(commands.first { $0.configuration.commandName == row.command ?? "scanout" })
+    let help = ScanoutCommand.helpMessage(for: command, columns: 80)
+    for word in row.words { #expect(help.contains(word)) }
+    // The summary of a command's form is one line however long.
+    for line in help.split(separator: "\n") where !line.hasPrefix("USAGE") { #expect(line.count <= 80) }
+  }
+}

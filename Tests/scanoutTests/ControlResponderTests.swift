@@ -1,0 +1,109 @@
+import ControlSocket
+import FakeDisplays
+import FrontEndAPI
+import FrontEndPNG
+import Glibc
+import Testing
+
+@testable import scanout
+
+@Suite struct ControlResponderTests {
+  private let frontEnd = PictureFrontEnd()
+  private let display: FakeDisplay
+  private let respond: ControlResponder
+  private let image = CursorImage(width: 1, height: 2, hotX: 3, hotY: 4, pixels: [1, 2, 3, 255, 0, 0, 0, 0])
+
+  init() throws {
+    display = try FakeDisplay(attaching: frontEnd, outputs: 2)
+    respond = ControlResponder(frontEnd: frontEnd)
+    display.draw(width: 3, height: 2) { x, y in [UInt8(x), UInt8(y), 9, 0] }
+    let image = image
+    display.state.withLock { $0.cursor = CursorState(x: -1, y: 7, image: image) }
+  }
+
+  @Test func `a pixmap comes without and with the cursor`() {
+    display.state.withLock {
+      $0.cursor.x = 2; $0.cursor.y = 0
+    }
+    let header = Array("P6\n3 2\n255\n".utf8)
+    let plain: [UInt8] = [9, 0, 0, 9, 0, 1, 9, 0, 2, 9, 1, 0, 9, 1, 1, 9, 1, 2]
+    #expect(
+      respond.answer(.screenshot(scanout: 0, withCursor: false, encoding: .ppm)) == .content(header + plain))
+    var pointed = plain
+    pointed.replaceSubrange(6..<9, with: [3, 2, 1])
+    #expect(
+      respond.answer(.screenshot(scanout: 0, withCursor: true, encoding: .ppm)) == .content(header + pointed))
+  }
+
+  @Test func `a PNG is the front-end's`() throws {
+    let picture = try frontEnd.picture(ofOutput: 0, withCursor: false)
+    #expect(
+      respond.answer(.screenshot(scanout: 0, withCursor: false, encoding: .png))
+        == .content(try picture.pngBytes()))
+  }
+
+  @Test func `a cursor is told with the checksum of its image`() {
+    let report = CursorReport(
+      isVisible: true, x: -1, y: 7, hotX: 3, hotY: 4, width: 1, height: 2, crc: CRC32.checksum(image.pixels))
+    #expect(respond.answer(.cursor(scanout: 0)) == .content(report.bytes))
+    display.state.withLock { $0.cursor.image = nil }
+    #expect(
+      respond.answer(.cursor(scanout: 0)) == .content(CursorReport(isVisible: false, x: -1, y: 7).bytes))
+  }
+
+  @Test func `what cannot be shown is told apart`() {
+    #expect(code(.screenshot(scanout: 2, withCursor: true, encoding: .png)) == .noSuchScanout)
+    #expect(code(.cursor(scanout: 9_999_999_999)) == .noSuchScanout)
+    #expect(code(.screenshot(scanout: 1, withCursor: true, encoding: .png)) == .off)
+    frontEnd.detach()
+    #expect(code(.cursor(scanout: 0)) == .failed)
+  }
+
+  private func code(_ request: ControlRequest) -> ControlFailure.Code? {
+    if case .failure(let failure) = respond.answer(request) { failure.code } else { nil }
+  }
+
+  @Test func `a picture goes over the socket into a file, whole or not at all`() throws {
+    let directory = "/tmp/scanout-test-\(getpid())"
+    #expect(unsafe mkdir(directory, 0o700) == 0)
+    let socket = directory + "/control", file = directory + "/screen.ppm"
+    defer {
+      for path in [socket, file] { unsafe unlink(path) }
+      #expect(unsafe rmdir(directory) == 0, "something was left behind")
+    }
+    let respond = respond
+    let server = try ControlServer(path: socket) { respond.answer($0) }
+    let arguments = ["screenshot", "--control", socket, "--no-cursor", file]
+    for _ in 0..<2 {
+      var command = try ScanoutCommand.parseAsRoot(arguments)
+      try command.run()
+    }
+    let saved = try #require(Self.contents(file))
+    #expect(.content(saved) == respond.answer(.screenshot(scanout: 0, withCursor: false, encoding: .ppm)))
+
+    var off = try ScanoutCommand.parseAsRoot(["screenshot", "--control", socket, "--scanout", "1", file])
+    let error = #expect(throws: ControlSocketError.self) { try off.run() }
+    #expect(error?.description == "scanout 1 is off: the guest shows nothing there yet")
+    #expect(Self.contents(file) == saved)
+    server.stop()
+    var late = try ScanoutCommand.parseAsRoot(arguments)
+    #expect(throws: ControlSocketError.nobodyListens(socket)) { try late.run() }
+  }
+
+  @Test func `a file that cannot be made is named`() {
+    let error = #expect(throws: CommandFailure.self) {
+      try Output.save([1], as: "/nowhere/at/all/screen.png")
+    }
+    #expect(error?.description.contains("/nowhere/at/all/screen.png cannot be made") == true)
+  }
+
+  private static func contents(_ path: String) -> [UInt8]? {
+    let descriptor = unsafe open(path, O_RDONLY)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    // The system writes at most the array's size.
+    let count = unsafe read(descriptor, &bytes, 4096)
+    return count >= 0 ? Array(bytes.prefix(count)) : nil
+  }
+}
