@@ -31,8 +31,8 @@ let package = Package(
     // Floor 2
     .target(
       name: "DisplayModel", dependencies: ["FrontEndAPI", "GuestRAM", "HostThreads"], swiftSettings: house),
-    .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
+    .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     // Floor 3
     .target(
       name: "VirtioGPU",
@@ -44,57 +44,66 @@ let package = Package(
     .target(
       name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], swiftSettings: house),
     .target(
-      name: "VirtioPCI",
-      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
-      swiftSettings: house),
-    .target(
       name: "VfioUser",
       dependencies: [
         "CHost", "GuestRAM", "HostThreads", "PCIBus", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
+    .target(
+      name: "VirtioPCI",
+      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
+      swiftSettings: house),
     // Floor 5
+    .target(
+      name: "ScanoutDevice",
+      dependencies: [
+        "DisplayModel", "FrontEndAPI", "GuestRAM", "PCIBus", "VirtioCore", "VirtioGPU", "VirtioPCI",
+      ],
+      swiftSettings: house),
+    // Floor 6
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "HostThreads",
+        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "HostThreads", "ScanoutDevice", "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
     // Tests
-    .testTarget(
-      name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
+    .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
+    .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
     .target(
       name: "FakeDisplays", dependencies: ["FrontEndAPI", "HostThreads"], path: "Tests/FakeDisplays",
+      swiftSettings: house),
+    .testTarget(
+      name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
+    .testTarget(
+      name: "DisplayModelTests",
+      dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
     .testTarget(
       name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
       swiftSettings: house),
     .testTarget(
-      name: "scanoutTests",
+      name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
+    .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
+    .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
+    .testTarget(
+      name: "VfioUserTests",
       dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CHost", "CLinuxVfio", "GuestRAM", "HostThreads", "PCIBus", "VfioUser",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
-    .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
-    .testTarget(
-      name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
-    .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
       name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
     .testTarget(
-      name: "DisplayModelTests",
-      dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
-      swiftSettings: house),
-    .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
-    .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
-    .testTarget(
-      name: "VfioUserTests",
+      name: "scanoutTests",
       dependencies: [
-        "CHost", "CLinuxVfio", "GuestRAM", "HostThreads", "PCIBus", "VfioUser",
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),

@@ -3,7 +3,7 @@ import HostThreads
 import Synchronization
 
 /// Who works the rings.
-package enum Scheduling: Sendable {
+public enum Scheduling: Sendable {
   /// A thread of the device's own; a doorbell only wakes it.
   case ownThread
   /// The thread that rings the doorbell; it returns when the queue is drained.

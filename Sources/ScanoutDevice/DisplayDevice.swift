@@ -1,0 +1,50 @@
+public import DisplayModel
+public import FrontEndAPI
+public import GuestRAM
+public import PCIBus
+public import VirtioCore
+public import VirtioGPU
+import VirtioPCI
+
+/// A virtio-gpu display device on a PCI bus: what a VMM embeds.
+///
+/// Give it the guest's memory, bring the guest's accesses to `function`, take interrupts from it, and attach
+/// front-ends that show what the guest draws. See `PCIFunction` for threads; nothing here needs to be called on a
+/// particular one.
+public final class DisplayDevice: Sendable {
+  /// The function that the guest sees: reads, writes, interrupts, reset.
+  public let function: any PCIFunction
+  /// The guest's memory; regions may be added and removed at any time.
+  public let memory: GuestMemory
+  private let gpu: GPUDevice
+
+  /// A device as after power-on.
+  ///
+  /// - Parameters:
+  ///   - outputs: 1 to 16 outputs with the size that each prefers.
+  ///   - memory: where the guest's memory is mapped, now or later.
+  ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
+  ///   - limits: what the guest may make the device hold.
+  ///   - log: hears of requests that the device refused, on the device's thread, at a bounded rate.
+  /// - Throws: `HostError` when the system has no memory or no thread to give.
+  public init(
+    outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
+    limits: DisplayLimits = DisplayLimits(), log: (@Sendable (RefusedRequest) -> Void)? = nil
+  ) throws(HostError) {
+    gpu = try GPUDevice(outputs: outputs, limits: limits, log: log)
+    self.memory = memory
+    do {
+      // 0x038000: a display controller that is no VGA.
+      function = try VirtioPCIFunction(gpu, classCode: 0x038000, memory: memory, scheduling: scheduling)
+    } catch {
+      throw HostError(operation: "start the device's thread", errno: error.errno)
+    }
+  }
+
+  /// Opens the handshake with a front-end and attaches it.
+  ///
+  /// - Throws: `InterfaceMismatch` when the front-end was built for another major version.
+  public func attach(_ frontEnd: any DisplayFrontEnd) throws(InterfaceMismatch) -> any DisplayChannel {
+    try gpu.attach(frontEnd)
+  }
+}
