@@ -95,7 +95,9 @@ struct CommandHandler: ~Copyable {
     return VersionRecord.size + json.count
   }
 
-  private mutating func mapMemory(_ payload: RawSpan, _ descriptors: inout DescriptorBatch) throws(Refusal) -> Int {
+  private mutating func mapMemory(_ payload: RawSpan, _ descriptors: inout DescriptorBatch) throws(Refusal)
+    -> Int
+  {
     let record: DMAMapRecord = try decode(payload)
     let added: DMATable.Added
     do throws(Refusal) {
@@ -146,7 +148,8 @@ struct CommandHandler: ~Copyable {
     return answer(interrupts.info(kind), &outbox)
   }
 
-  private func setInterrupts(_ payload: RawSpan, _ descriptors: inout DescriptorBatch) throws(Refusal) -> Int {
+  private func setInterrupts(_ payload: RawSpan, _ descriptors: inout DescriptorBatch) throws(Refusal) -> Int
+  {
     let record: InterruptSetRecord = try decode(payload)
     guard record.argumentSize >= InterruptSetRecord.size else { throw Refusal(errno: EINVAL) }
     let data = payload.extracting(InterruptSetRecord.size..<payload.byteCount)
@@ -186,7 +189,9 @@ struct CommandHandler: ~Copyable {
     let rowSize = RegionAccessRecord.size + 8
     guard payload.byteCount >= 8 else { throw Refusal(errno: EINVAL) }
     let rawCount = payload.load64(at: 0)
-    guard rawCount > 0, rawCount <= UInt64(ServerCapabilities.mostWrites) else { throw Refusal(errno: EINVAL) }
+    guard rawCount > 0, rawCount <= UInt64(ServerCapabilities.mostWrites) else {
+      throw Refusal(errno: EINVAL)
+    }
     let count = Int(rawCount)
     guard payload.byteCount == 8 + count * rowSize else { throw Refusal(errno: EINVAL) }
     for isDone in [false, true] {
@@ -196,7 +201,9 @@ struct CommandHandler: ~Copyable {
         guard access.count <= 8 else { throw Refusal(errno: EINVAL) }
         let region = try regions.region(of: access)
         let end = RegionAccessRecord.size + Int(access.count)
-        if isDone { function.write(region, at: access.offset, bytes.extracting(RegionAccessRecord.size..<end)) }
+        if isDone {
+          function.write(region, at: access.offset, bytes.extracting(RegionAccessRecord.size..<end))
+        }
       }
     }
     outbox.withPayload(8) { $0.store(rawCount, at: 0) }

@@ -151,7 +151,9 @@ extension String {
     var buffer = [CChar](repeating: 0, count: 128)
     // The call writes a string that fits, or says that it did not; either way the last byte stays NUL.
     self = unsafe buffer.withUnsafeMutableBufferPointer { buffer in
-      guard unsafe strerror_r(errno, buffer.baseAddress!, buffer.count - 1) == 0 else { return "errno \(errno)" }
+      guard unsafe strerror_r(errno, buffer.baseAddress!, buffer.count - 1) == 0 else {
+        return "errno \(errno)"
+      }
       return unsafe String(cString: buffer.baseAddress!)
     }
   }

@@ -3,8 +3,15 @@ struct DeviceRegisters {
   var status: DeviceStatus = []
   /// What `status` reads as while a reset waits for the device's thread.
   var statusBeforeReset: DeviceStatus = []
-  /// How many of the resets asked for have been carried out; see `Virtqueue.ResetCount`.
+  /// The driver is to read a non-zero status once more, though the reset is done.
+  ///
+  /// Linux's GPU driver waits for the reset of a device that is about to go, but not for the buffers that it sent last:
+  /// their interrupts must find the driver still there. It sleeps a millisecond when the status is not 0 yet, time
+  /// enough for an interrupt that was raised to arrive.
+  var showsReset = false
+  /// How many of the resets asked for have been carried out; see `resetsRequested`.
   var resetsDone: UInt64 = 0
+  /// How many resets were asked for, by the driver or the host.
   var resetsRequested: UInt64 = 0
   var accepted: FeatureSet = []
   var queues: [QueueSetup]

@@ -71,13 +71,16 @@ extension DeviceState {
   /// Copies what the registers say, if they have changed: carries out a reset, takes over queues that were enabled.
   private func follow(_ worker: inout RingWorker) {
     guard epoch.load(ordering: .acquiring) != worker.seenEpoch else { return }
-    let (setups, features, requested, isLive) = registers.withLock { registers in
+    let (setups, features, requested, isLive, isBusMaster) = registers.withLock { registers in
       // Under the lock the epoch stands still.
       worker.seenEpoch = epoch.load(ordering: .relaxed)
       worker.interrupts = registers.interrupts
-      return (registers.queues, registers.accepted, registers.resetsRequested, registers.isLive)
+      return (
+        registers.queues, registers.accepted, registers.resetsRequested, registers.isLive,
+        registers.isBusMaster
+      )
     }
-    if requested != worker.resetsDone { carryOutReset(requested, &worker) }
+    if requested != worker.resetsDone { carryOutReset(requested, isBusMaster: isBusMaster, &worker) }
     if isLive && !worker.isLive { worker.remembered = (1 << UInt64(queueCount)) - 1 }
     worker.isLive = isLive
     guard isLive else { return }
@@ -88,7 +91,9 @@ extension DeviceState {
       }
       do throws(RingFault) {
         worker.queues[index] = try memory.withAccess { (access) throws(RingFault) in
-          try Virtqueue(index: index, setup: setup, features: features, resets: resets, in: access)
+          try Virtqueue(
+            index: index, setup: setup, features: features, era: worker.resetsDone, resets: resets, in: access
+          )
         }
         worker.remembered |= 1 << UInt64(index)
       } catch {
@@ -98,12 +103,34 @@ extension DeviceState {
     }
   }
 
-  private func carryOutReset(_ requested: UInt64, _ worker: inout RingWorker) {
+  private func carryOutReset(_ requested: UInt64, isBusMaster: Bool, _ worker: inout RingWorker) {
+    var isAwaited = false
+    if worker.isLive && isBusMaster {
+      for case let queue? in worker.queues where finish(queue, worker) { isAwaited = true }
+    }
     for index in worker.queues.indices { worker.queues[index] = nil }
     worker.isLive = false
     device.reset()
     worker.resetsDone = requested
-    registers.withLock { $0.resetsDone = requested }
+    registers.withLock { registers in
+      registers.resetsDone = requested
+      if isAwaited && registers.status.isEmpty { registers.showsReset = true }
+    }
+  }
+
+  /// Handles what the driver announced before it reset the device, at most one buffer for each entry; true when that
+  /// raised an interrupt. Stops at once when the host resets the device.
+  private func finish(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
+    for _ in 0..<queue.size where resets.forced.load(ordering: .acquiring) <= worker.resetsDone {
+      let isMore = memory.withAccess { access in
+        // A ring that is broken now needs no reset any more: it is being reset.
+        guard let chain = try? queue.next(in: access) else { return false }
+        device.process(chain, from: queue, in: access)
+        return true
+      }
+      if !isMore { break }
+    }
+    return interrupt(queue, worker)
   }
 
   /// Handles the buffers of a queue, one memory access each; true when there may be more.
@@ -122,13 +149,12 @@ extension DeviceState {
         }
         if !isMore || epoch.load(ordering: .acquiring) != worker.seenEpoch { break }
       }
-      // Another reset or another setup makes the ring somebody else's: look at the registers first.
+      interrupt(queue, worker)
+      // Registers have changed: look at them before going on.
       guard epoch.load(ordering: .acquiring) == worker.seenEpoch else {
         _ = doorbell.ring(Doorbell.control)
-        interrupt(queue, worker)
         return true
       }
-      interrupt(queue, worker)
       return try memory.withAccess { (access) throws(RingFault) in try queue.requestDoorbell(in: access) }
     } catch {
       fail(error, &worker)
@@ -136,11 +162,14 @@ extension DeviceState {
     }
   }
 
-  /// Tells the driver of used buffers if it wants to know; not after a reset was asked for.
-  private func interrupt(_ queue: Virtqueue, _ worker: borrowing RingWorker) {
-    guard resets.requested.load(ordering: .acquiring) == worker.resetsDone else { return }
-    guard memory.withAccess({ queue.takeInterruptDecision(in: $0) }) else { return }
+  /// Tells the driver of used buffers if it wants to know, and says whether it did; not after the host's reset.
+  @discardableResult
+  private func interrupt(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
+    guard resets.forced.load(ordering: .acquiring) <= worker.resetsDone,
+      memory.withAccess({ queue.takeInterruptDecision(in: $0) })
+    else { return false }
     worker.interrupts?.queueUsed(vector: queue.vector)
+    return true
   }
 
   /// The device cannot go on: DEVICE_NEEDS_RESET, and a configuration interrupt if the driver is there (§2.1.2).
@@ -156,24 +185,33 @@ extension DeviceState {
     if let vector { worker.interrupts?.configurationChanged(vector: vector) }
   }
 
-  /// Resets the device (virtio 1.4 §2.4).
+  /// The driver resets the device (virtio 1.4 §2.4).
   ///
-  /// What the driver wrote is gone at once. The rings and the device follow at once when nobody works them, else
-  /// after the buffer in hand; until then `status` does not read 0.
-  ///
-  /// - Parameter waits: return only when the rings and the device have followed.
-  package func reset(waits: Bool) {
+  /// What it wrote is gone at once. If the device was at work, the device's thread first finishes the buffers that were
+  /// announced before, so that their interrupts still come, and then lets go; until then `status` does not read 0.
+  func resetByDriver() {
+    let wasAtWork = registers.withLock { registers in
+      let wasAtWork = registers.status.contains(.driverOK)
+      registers.clear()
+      registers.resetsRequested &+= 1
+      registers.showsReset = wasAtWork
+      epoch.add(1, ordering: .releasing)
+      return wasAtWork
+    }
+    // Without rings there is nothing to finish, and nobody to wait for.
+    if wasAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil { ring(Doorbell.control) }
+  }
+
+  /// Resets the device for its host: returns when the rings are let go of, after the buffer in hand at most.
+  package func reset() {
     registers.withLock { registers in
       registers.clear()
       registers.resetsRequested &+= 1
-      resets.requested.store(registers.resetsRequested, ordering: .releasing)
+      registers.showsReset = false
+      resets.forced.store(registers.resetsRequested, ordering: .releasing)
       epoch.add(1, ordering: .releasing)
     }
-    if waits {
-      worker.withLock { follow(&$0) }
-    } else if worker.withLockIfAvailable({ follow(&$0) }) == nil {
-      ring(Doorbell.control)
-    }
+    worker.withLock { follow(&$0) }
   }
 
   /// Ring faults so far, and the last.

@@ -26,7 +26,7 @@ package final class DeviceState: Sendable {
   let doorbell = Doorbell()
   /// Moves, under the registers' lock, with every change that the rings have to follow.
   let epoch = Atomic<UInt64>(1)
-  let resets = Virtqueue.ResetCount()
+  let resets = Virtqueue.HostResets()
   let isStopping = Atomic(false)
 
   /// A device as after power-on.
@@ -60,9 +60,16 @@ package final class DeviceState: Sendable {
 
   /// The device status field as the driver reads it (virtio 1.4 §2.1, §4.1.4.3).
   ///
-  /// After a reset was written it stays what it was until the device's thread has let go of the rings.
+  /// After a reset was written it stays what it was until the device's thread has let go of the rings, and is seen
+  /// so at least once: see `DeviceRegisters.showsReset`.
   package var status: DeviceStatus {
-    registers.withLock { $0.isResetting && $0.status.isEmpty ? $0.statusBeforeReset : $0.status }
+    registers.withLock { registers in
+      guard registers.status.isEmpty, registers.isResetting || registers.showsReset else {
+        return registers.status
+      }
+      registers.showsReset = false
+      return registers.statusBeforeReset
+    }
   }
 
   /// A driver's write to the device status field: 0 resets; other bits are added, never taken away.
@@ -70,7 +77,7 @@ package final class DeviceState: Sendable {
   /// FEATURES_OK sticks only if the driver accepted `version1` and nothing that was not offered (§2.2.2, §6.1), and
   /// DRIVER_OK only after it (§3.1.1).
   package func writeStatus(_ value: DeviceStatus) {
-    if value.isEmpty { return reset(waits: false) }
+    if value.isEmpty { return resetByDriver() }
     change { registers in
       var asked = registers.status.union(value.intersection(.driversBits))
       if !registers.status.contains(.featuresOK), asked.contains(.featuresOK) {

@@ -13,22 +13,26 @@ package final class Virtqueue {
   private var freeSlots: [Int] = []
   /// Buffers taken and not yet given back.
   private var inFlight = 0
-  /// The reset that this queue belongs to; a later one makes completions void.
+  /// Entries of the ring.
+  let size: UInt16
+  /// Resets carried out before the queue was set up; a later one of the host makes completions void.
   private let era: UInt64
-  private let resets: ResetCount
+  private let resets: HostResets
 
-  /// Resets asked for so far, counted by the register side.
-  final class ResetCount: Sendable {
-    let requested = Atomic<UInt64>(0)
+  /// The last reset that the host asked for, among all resets.
+  final class HostResets: Sendable {
+    let forced = Atomic<UInt64>(0)
   }
 
   init(
-    index: Int, setup: QueueSetup, features: FeatureSet, resets: ResetCount, in access: borrowing GuestAccess
+    index: Int, setup: QueueSetup, features: FeatureSet, era: UInt64, resets: HostResets,
+    in access: borrowing GuestAccess
   ) throws(RingFault) {
     self.index = index
     vector = setup.vector
     self.resets = resets
-    era = resets.requested.load(ordering: .acquiring)
+    self.era = era
+    size = setup.size
     ring = try SplitQueue(setup, features: features, in: access)
   }
 
@@ -109,7 +113,7 @@ package final class Virtqueue {
 
   /// Gives the buffer back to the driver.
   ///
-  /// After a reset was asked for, nothing is written any more: the ring is not the device's.
+  /// After the host asked for a reset nothing is written any more: the ring is not the device's.
   ///
   /// - Parameter written: bytes written from the start of the device-writable part (virtio 1.4 §2.7.8.2).
   package func complete(_ chain: consuming DescriptorChain, written: Int, in access: borrowing GuestAccess) {
@@ -118,7 +122,7 @@ package final class Virtqueue {
     chains[slot].clear()
     freeSlots.append(slot)
     inFlight -= 1
-    guard resets.requested.load(ordering: .acquiring) == era else { return }
+    guard resets.forced.load(ordering: .acquiring) <= era else { return }
     ring.complete(head: head, written: UInt32(clamping: written), in: access)
   }
 

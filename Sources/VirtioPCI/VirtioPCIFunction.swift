@@ -116,7 +116,7 @@ public final class VirtioPCIFunction: PCIFunction {
   /// Function reset; see `PCIFunction`.
   public func reset() {
     state.setBusMaster(false)
-    state.reset(waits: true)
+    state.reset()
     registers.withLock { registers in
       registers.space.reset()
       registers.common.reset()

@@ -59,7 +59,9 @@ final class Client {
     var from = 0
     while from < count {
       guard chost_wait_readable(socket, -1, -1, 7000) == 1 else { return nil }
-      let got = unsafe bytes.withUnsafeMutableBytes { unsafe read(socket, $0.baseAddress! + from, count - from) }
+      let got = unsafe bytes.withUnsafeMutableBytes {
+        unsafe read(socket, $0.baseAddress! + from, count - from)
+      }
       guard got > 0 else { return nil }
       from += got
     }
@@ -139,7 +141,9 @@ final class Owned {
 
   static func event() throws -> Owned { try Owned(chost_event_create()) }
   static func memory(_ size: UInt64) throws -> Owned { try Owned(chost_memfd("vfio-user-test", size, true)) }
-  static func file(_ path: String, _ flags: CInt) throws -> Owned { try Owned(unsafe open(path, flags | O_CLOEXEC)) }
+  static func file(_ path: String, _ flags: CInt) throws -> Owned {
+    try Owned(unsafe open(path, flags | O_CLOEXEC))
+  }
 
   /// Whether an eventfd has been signalled since the last look.
   var wasSignalled: Bool { chost_event_take(number) == 1 }

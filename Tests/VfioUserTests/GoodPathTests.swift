@@ -35,7 +35,8 @@ extension VfioUserTests {
           let reply = try #require(client.request(5, request))
           let flags: UInt32 = size == 0 ? 0 : 3
           #expect(
-            reply.payload == le(UInt32(32)) + le(flags) + le(UInt32(index)) + le(UInt32(0)) + le(size) + le(UInt64(0)))
+            reply.payload == le(UInt32(32)) + le(flags) + le(UInt32(index)) + le(UInt32(0)) + le(size)
+              + le(UInt64(0)))
         }
         let configuration = try #require(client.request(9, Client.access(7, 0, 256)))
         #expect(configuration.payload.count == 16 + 256)
@@ -59,7 +60,8 @@ extension VfioUserTests {
         // The firmware moves low memory.
         #expect(client.request(3, Client.dmaUnmap(0, 4 << 20))?.payload == Client.dmaUnmap(0, 4 << 20))
         #expect(client.errno(2, Client.dmaMap(0, 0xc0000), [ram.number]) == 0)
-        #expect(client.errno(2, Client.dmaMap(0xc0000, 0x20000, offset: 0xc0000, flags: 1), [ram.number]) == 0)
+        #expect(
+          client.errno(2, Client.dmaMap(0xc0000, 0x20000, offset: 0xc0000, flags: 1), [ram.number]) == 0)
         #expect(client.errno(2, Client.dmaMap(0xe0000, 0x20000, flags: 1)) == 0)
 
         // The driver takes the device: MSI-X instead of INTx, one vector at a time.
@@ -79,7 +81,9 @@ extension VfioUserTests {
         #expect(read.payload == Client.access(0, 0x10, 4, [0x10, 0x11, 0x12, 0x13]))
         #expect(served.function.writes.suffix(3).map(\.offset) == [0x100, 0x104, 0x108])
         #expect(served.function.writes.last?.bytes == [3, 0, 0, 0])
-        let rows = Client.access(0, 0x20, 2, [9, 8, 0, 0, 0, 0, 0, 0]) + Client.access(1, 8, 8, [1, 2, 3, 4, 5, 6, 7, 8])
+        let rows =
+          Client.access(0, 0x20, 2, [9, 8, 0, 0, 0, 0, 0, 0])
+          + Client.access(1, 8, 8, [1, 2, 3, 4, 5, 6, 7, 8])
         #expect(client.request(15, le(UInt64(2)) + rows)?.payload == le(UInt64(2)))
         #expect(served.function.writes.suffix(2).map(\.bytes) == [[9, 8], [1, 2, 3, 4, 5, 6, 7, 8]])
         #expect(served.function.writes.last?.region == .bar(1))
@@ -95,9 +99,13 @@ extension VfioUserTests {
       let client = try Client(served.path)
       // What Cloud Hypervisor's client sends.
       let reply = try client.negotiate(
-        "{\"capabilities\":{\"max_msg_fds\":1,\"max_data_xfer_size\":1048576,\"migration\":{\"pgsize\":4096}}}")
+        "{\"capabilities\":{\"max_msg_fds\":1,\"max_data_xfer_size\":1048576,\"migration\":{\"pgsize\":4096}}}"
+      )
       let json = String(decoding: reply.payload.dropFirst(4).dropLast(), as: UTF8.self)
-      #expect(json == "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"max_dma_maps\":4096,\"pgsizes\":4096}}")
+      #expect(
+        json
+          == "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"max_dma_maps\":4096,\"pgsizes\":4096}}"
+      )
     }
 
     @Test("a reply of the largest size arrives whole")
@@ -119,7 +127,8 @@ extension VfioUserTests {
       #expect(client.errno(2, Client.dmaMap(0, 512 << 20)) == 0)
       #expect(client.errno(2, Client.dmaMap(1 << 32, 512 << 20)) == 0)
       #expect(client.errno(2, Client.dmaMap(0xfffc_0000, 0x40000, flags: 1)) == 0)
-      #expect(served.log.lines.count { $0.contains("guest memory is not shared") && $0.contains("share=on") } == 1)
+      #expect(
+        served.log.lines.count { $0.contains("guest memory is not shared") && $0.contains("share=on") } == 1)
       #expect(client.errno(3, Client.dmaUnmap(0, 512 << 20)) == 0)
       #expect(client.errno(3, Client.dmaUnmap(0, 0, flags: 2)) == 0)
       #expect(client.errno(2, Client.dmaMap(0, 512 << 20)) == 0)

@@ -26,7 +26,8 @@ extension VfioUserTests {
       #expect(encoded(DeviceInfoRecord(flags: 3, regionCount: 9, interruptKindCount: 5)) == bytes)
       #expect(DeviceInfoRecord.resets == UInt32(VFIO_DEVICE_FLAGS_RESET))
       #expect(DeviceInfoRecord.isPCI == UInt32(VFIO_DEVICE_FLAGS_PCI))
-      #expect(DeviceInfoRecord(bytes.span.raw) == DeviceInfoRecord(flags: 3, regionCount: 9, interruptKindCount: 5))
+      #expect(
+        DeviceInfoRecord(bytes.span.raw) == DeviceInfoRecord(flags: 3, regionCount: 9, interruptKindCount: 5))
     }
 
     @Test("the region info is struct vfio_region_info")

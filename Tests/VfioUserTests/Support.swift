@@ -51,7 +51,9 @@ final class FakeFunction: PCIFunction {
     state.withLock { state in
       state.reads += 1
       for index in 0..<bytes.byteCount {
-        let byte = region == .configuration ? state.configuration[Int(offset) + index] : UInt8(truncatingIfNeeded: Int(offset) + index)
+        let byte =
+          region == .configuration
+          ? state.configuration[Int(offset) + index] : UInt8(truncatingIfNeeded: Int(offset) + index)
         bytes.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
       }
     }
@@ -61,7 +63,9 @@ final class FakeFunction: PCIFunction {
     var copy: [UInt8] = []
     for index in 0..<bytes.byteCount { copy.append(bytes.byte(at: index)) }
     state.withLock { state in
-      if state.writes.count < 1000 { state.writes.append(Access(region: region, offset: offset, bytes: copy)) }
+      if state.writes.count < 1000 {
+        state.writes.append(Access(region: region, offset: offset, bytes: copy))
+      }
       if region == .configuration {
         for (index, byte) in copy.enumerated() { state.configuration[Int(offset) + index] = byte }
       }
@@ -123,7 +127,9 @@ final class Served {
   var isFinished: Bool { box.finished.withLock { $0 } }
   var path: String { server.path }
 
-  static func freshPath() -> String { "/tmp/vfio-user-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock" }
+  static func freshPath() -> String {
+    "/tmp/vfio-user-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+  }
 }
 
 /// Collects what is logged.
@@ -157,7 +163,9 @@ func le<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
 func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
 /// A whole message; its size can lie.
-func message(_ command: UInt16, _ payload: [UInt8] = [], id: UInt16 = 7, flags: UInt32 = 0, size: UInt32? = nil)
+func message(
+  _ command: UInt16, _ payload: [UInt8] = [], id: UInt16 = 7, flags: UInt32 = 0, size: UInt32? = nil
+)
   -> [UInt8]
 {
   le(id) + le(command) + le(size ?? UInt32(16 + payload.count)) + le(flags) + le(UInt32(0)) + payload
@@ -194,7 +202,9 @@ func names(in path: String) -> [String] {
   defer { unsafe closedir(directory) }
   var result: [String] = []
   while let entry = unsafe readdir(directory) {
-    let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
+    let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+      unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+    }
     result.append(name)
   }
   return result
