@@ -107,6 +107,14 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
+    .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
+    .testTarget(
+      name: "VirtioGPUTests",
+      dependencies: [
+        "CHost", "CVirtioGPUABI", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore",
+        "VirtioGPU",
+      ],
+      swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )
