@@ -52,9 +52,12 @@ final class TestGuest {
   private static func ring(_ index: Int) -> Int { 0x1000 + index * 0x4000 }
 
   /// Maps all of the guest's memory at address 0, anew.
-  func map(writable: Bool = true) throws {
+  func map() throws { try mapBelow(Self.pages * 4096) }
+
+  /// Maps the first `count` bytes of the guest's memory.
+  func mapBelow(_ count: Int) throws {
     let region = try MappedRegion(
-      fileDescriptor: descriptor, offset: 0, count: UInt64(Self.pages * 4096), writable: writable)
+      fileDescriptor: descriptor, offset: 0, count: UInt64(count), writable: true)
     try memory.add(region, at: GuestAddress(0))
   }
 
