@@ -20,7 +20,7 @@ extension RawSpan {
     return unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
-  func byte(at offset: Int) -> UInt8 {
+  func load8(at offset: Int) -> UInt8 {
     precondition(offset >= 0 && offset < byteCount)
     // Inside by the line above, and any byte is a UInt8.
     return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)

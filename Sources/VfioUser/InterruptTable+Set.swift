@@ -53,7 +53,7 @@ extension InterruptTable {
       act(action, kind, numbers) { _ in true }
     case (.bool, let action):
       guard data.byteCount >= numbers.count else { throw Refusal(errno: EINVAL) }
-      act(action, kind, numbers) { data.byte(at: $0) != 0 }
+      act(action, kind, numbers) { data.load8(at: $0) != 0 }
     case (.event, .trigger):
       try assign(kind, numbers, &descriptors)
     case (.event, .unmask):

@@ -161,7 +161,7 @@ struct JSONReader: ~Escapable {
       value = first || second ? nil : sum
     }
     // At least one digit, and none behind a leading zero.
-    guard at > start, at == start + 1 || text.byte(at: start) != UInt8(ascii: "0") else { throw .malformed }
+    guard at > start, at == start + 1 || text.load8(at: start) != UInt8(ascii: "0") else { throw .malformed }
     var isWhole = true
     if take(UInt8(ascii: ".")) {
       isWhole = false
@@ -192,7 +192,7 @@ struct JSONReader: ~Escapable {
     at = range.upperBound
   }
 
-  private func peek() -> UInt8? { at < text.byteCount ? text.byte(at: at) : nil }
+  private func peek() -> UInt8? { at < text.byteCount ? text.load8(at: at) : nil }
 
   private mutating func take(_ byte: UInt8) -> Bool {
     guard peek() == byte else { return false }
@@ -204,7 +204,7 @@ struct JSONReader: ~Escapable {
     guard range.count == word.utf8CodeUnitCount else { return false }
     for index in 0..<range.count {
       // A literal of this file, and the index is below its count.
-      guard unsafe text.byte(at: range.lowerBound + index) == word.utf8Start[index] else { return false }
+      guard unsafe text.load8(at: range.lowerBound + index) == word.utf8Start[index] else { return false }
     }
     return true
   }

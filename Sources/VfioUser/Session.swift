@@ -83,23 +83,24 @@ struct Session: ~Copyable {
       case .malformed(let header): return .violation("a message of \(header.messageSize) bytes")
       case .message(let header, let payload):
         guard header.isCommand else { return .violation("a reply to nothing") }
-        var descriptors = inbox.takeDescriptors()
-        if let end = perform(header, payload, &descriptors) { return end }
+        if let end = perform(header, payload) { return end }
         inbox.dropFront()
       }
     }
   }
 
-  private mutating func perform(
-    _ header: Header, _ payload: Range<Int>, _ descriptors: inout DescriptorBatch
-  ) -> End? {
-    let payloadCount: Int
-    do throws(Refusal) {
-      payloadCount = try handler.handle(header, inbox.bytes.extracting(payload), &descriptors, &outbox)
-    } catch {
-      return finish(header, 0, error.errno, error.endsSession)
+  private mutating func perform(_ header: Header, _ payload: Range<Int>) -> End? {
+    var (payloadCount, error, isOver) = (0, CInt(0), false)
+    do {
+      // Descriptors that nobody takes are closed at the end of this block, before the client hears of it.
+      var descriptors = inbox.takeDescriptors()
+      do throws(Refusal) {
+        payloadCount = try handler.handle(header, inbox.bytes.extracting(payload), &descriptors, &outbox)
+      } catch let refusal {
+        (error, isOver) = (refusal.errno, refusal.endsSession)
+      }
     }
-    return finish(header, payloadCount, 0, false)
+    return finish(header, payloadCount, error, isOver)
   }
 
   /// Sends the reply, if one is wanted.

@@ -18,7 +18,7 @@ struct ClientCapabilities: Equatable {
   init(_ data: RawSpan) throws(JSONFault) {
     guard data.byteCount > 0 else { return }
     guard data.byteCount <= JSONReader.largestText else { throw .tooLong }
-    guard data.byte(at: data.byteCount - 1) == 0 else { throw .unterminated }
+    guard data.load8(at: data.byteCount - 1) == 0 else { throw .unterminated }
     guard data.byteCount > 1 else { return }
     var reader = JSONReader(data.extracting(0..<data.byteCount - 1))
     var result = self

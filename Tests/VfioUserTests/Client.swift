@@ -140,7 +140,9 @@ final class Owned {
   deinit { close(number) }
 
   static func event() throws -> Owned { try Owned(chost_event_create()) }
-  static func memory(_ size: UInt64) throws -> Owned { try Owned(chost_memfd("vfio-user-test", size, true)) }
+  static func memory(_ size: UInt64) throws -> Owned {
+    try Owned(unsafe chost_memfd("vfio-user-test", size, true))
+  }
   static func file(_ path: String, _ flags: CInt) throws -> Owned {
     try Owned(unsafe open(path, flags | O_CLOEXEC))
   }

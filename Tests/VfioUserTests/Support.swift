@@ -61,7 +61,7 @@ final class FakeFunction: PCIFunction {
 
   func write(_ region: PCIRegion, at offset: UInt64, _ bytes: RawSpan) {
     var copy: [UInt8] = []
-    for index in 0..<bytes.byteCount { copy.append(bytes.byte(at: index)) }
+    for index in 0..<bytes.byteCount { copy.append(bytes.load8(at: index)) }
     state.withLock { state in
       if state.writes.count < 1000 {
         state.writes.append(Access(region: region, offset: offset, bytes: copy))
@@ -217,4 +217,14 @@ func text(_ path: String) -> String {
   var buffer = [UInt8](repeating: 0, count: 8192)
   let count = unsafe read(file, &buffer, buffer.count)
   return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+}
+
+/// Something that runs on another thread meanwhile.
+final class Pending {
+  private var thread: HostThread?
+  func start(_ body: @escaping () -> Void) {
+    nonisolated(unsafe) let body = body
+    thread = try? HostThread(name: "test") { unsafe body() }
+  }
+  func join() { thread?.join() }
 }
