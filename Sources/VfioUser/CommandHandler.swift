@@ -186,27 +186,33 @@ struct CommandHandler: ~Copyable {
   /// VFIO_USER_REGION_WRITE_MULTI: a count, then writes of up to 8 bytes in 24 bytes each; all are checked before
   /// the first is done.
   private func writeRegions(_ payload: RawSpan, _ outbox: inout Outbox) throws(Refusal) -> Int {
-    let rowSize = RegionAccessRecord.size + 8
     guard payload.byteCount >= 8 else { throw Refusal(errno: EINVAL) }
     let rawCount = payload.load64(at: 0)
     guard rawCount > 0, rawCount <= UInt64(ServerCapabilities.mostWrites) else {
       throw Refusal(errno: EINVAL)
     }
     let count = Int(rawCount)
-    guard payload.byteCount == 8 + count * rowSize else { throw Refusal(errno: EINVAL) }
-    for isDone in [false, true] {
-      for row in 0..<count {
-        let bytes = payload.extracting(8 + row * rowSize..<8 + (row + 1) * rowSize)
-        let access: RegionAccessRecord = try decode(bytes)
-        guard access.count <= 8 else { throw Refusal(errno: EINVAL) }
-        let region = try regions.region(of: access)
-        let end = RegionAccessRecord.size + Int(access.count)
-        if isDone {
-          function.write(region, at: access.offset, bytes.extracting(RegionAccessRecord.size..<end))
-        }
-      }
+    guard payload.byteCount == 8 + count * Self.writeSize else { throw Refusal(errno: EINVAL) }
+    for row in 0..<count { _ = try write(row, of: payload) }
+    for row in 0..<count {
+      let write = try write(row, of: payload)
+      function.write(write.region, at: write.offset, payload.extracting(write.data))
     }
     outbox.withPayload(8) { $0.store(rawCount, at: 0) }
     return 8
+  }
+
+  /// Bytes of one write of a VFIO_USER_REGION_WRITE_MULTI.
+  private static let writeSize = RegionAccessRecord.size + 8
+
+  /// One write of a table that is known to have it: where to, and where its data lies in the payload.
+  private func write(
+    _ row: Int, of payload: RawSpan
+  ) throws(Refusal) -> (region: PCIRegion, offset: UInt64, data: Range<Int>) {
+    let start = 8 + row * Self.writeSize
+    let access: RegionAccessRecord = try decode(payload.extracting(start..<start + Self.writeSize))
+    guard access.count <= 8 else { throw Refusal(errno: EINVAL) }
+    let data = start + RegionAccessRecord.size
+    return (try regions.region(of: access), access.offset, data..<data + Int(access.count))
   }
 }

@@ -52,7 +52,7 @@ public final class Server: Sendable {
   /// An eventfd that does what `stop` does when 8 bytes (a UInt64 of 1) are written to it, which a signal handler may.
   public var stopDescriptor: CInt { stopEvent.number }
 
-  /// Serves clients on the calling thread until `stop`, or, if `once`, until the first has left.
+  /// Serves clients on the calling thread until `stop`, or, if `once`, until the first has left that spoke vfio-user.
   ///
   /// To be called once. When it returns the socket file is gone and the function is connected to nothing.
   ///
@@ -62,8 +62,8 @@ public final class Server: Sendable {
     function.connect(interrupts)
     defer { function.connect(nil) }
     while let client = try nextClient() {
-      serve(client)
-      if once { return }
+      let wasClient = serve(client)
+      if once, wasClient { return }
     }
   }
 
@@ -92,10 +92,12 @@ public final class Server: Sendable {
   }
 
   /// Serves one client from its first byte to its last, and leaves nothing of it behind.
-  private func serve(_ client: consuming Descriptor) {
+  ///
+  /// - Returns: whether it got as far as a version.
+  private func serve(_ client: consuming Descriptor) -> Bool {
     logger.debug("a client has connected")
     let handler = CommandHandler(function: function, memory: memory, interrupts: interrupts, log: log)
-    let end = Self.talk(
+    let (end, wasClient) = Self.talk(
       Session(
         socket: client, stop: stopEvent.number, patience: patience, interrupts: interrupts, handler: handler))
     switch end {
@@ -110,12 +112,14 @@ public final class Server: Sendable {
     function.reset()
     memory.removeAll()
     interrupts.removeAll()
+    return wasClient
   }
 
   /// Runs a session to its end and closes its socket.
-  private static func talk(_ session: consuming Session) -> Session.End {
+  private static func talk(_ session: consuming Session) -> (Session.End, wasClient: Bool) {
     var session = session
-    return session.run()
+    let end = session.run()
+    return (end, session.isNegotiated)
   }
 }
 

@@ -52,6 +52,9 @@ struct Session: ~Copyable {
     self.socket = socket
   }
 
+  /// Whether this was a vfio-user client at all, and not somebody who only knocked.
+  var isNegotiated: Bool { handler.isNegotiated }
+
   /// Serves the client until it leaves, fails or the server stops.
   mutating func run() -> End {
     let limit = Deadline(milliseconds: patience.negotiation)

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // `struct vfio_irq_set` ends in a flexible array, so Swift cannot make one: these are the places of its fields.
 struct vfio_test_offsets {
@@ -16,3 +18,6 @@ static inline struct vfio_test_offsets vfio_test_irq_set_offsets(void) {
   };
   return offsets;
 }
+
+// Gives the calling thread a table of descriptors of its own: 0, or -1.
+static inline long vfio_test_own_descriptors(void) { return syscall(SYS_unshare, 0x400 /* CLONE_FILES */); }

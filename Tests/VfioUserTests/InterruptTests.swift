@@ -1,6 +1,7 @@
 import CHost
 import CLinuxVfio
 import Glibc
+import HostThreads
 import Testing
 
 @testable import VfioUser
@@ -212,6 +213,41 @@ extension VfioUserTests {
       let sink = try #require(served.function.sink)
       for _ in 0..<100 { sink.signalMessage(vector: 0, address: 0, data: 0) }
       #expect(client.errno(13) == 0)
+    }
+
+    @Test("interrupts from the device's thread while clients come, change everything and go")
+    func fromAnotherThread() throws {
+      let served = try Served()
+      let events = try (0..<4).map { _ in try Owned.event() }
+      #expect(eventually { served.function.sink != nil })
+      let sink = try #require(served.function.sink)
+      let isOver = Lock(false)
+      let device = Pending()
+      device.start {
+        var level = false
+        while !isOver.withLock({ $0 }) {
+          for vector in 0..<4 { sink.signalMessage(vector: vector, address: 0, data: 0) }
+          level.toggle()
+          sink.setINTx(asserted: level)
+        }
+      }
+      for round in 0..<40 {
+        let client = try served.client()
+        for step in 0..<20 {
+          let event = events[(round + step) % 4].number
+          let start = UInt32(step % 4)
+          client.send(message(8, Client.setIRQs(36, index: 2, start: start), flags: 0x10), [event])
+          client.send(message(8, Client.setIRQs(36, index: 0), flags: 0x10), [event])
+          client.send(
+            message(8, Client.setIRQs(UInt32(step % 2 == 0 ? 9 : 17), index: 2, start: start), flags: 0x10))
+          client.send(message(8, Client.setIRQs(17, index: 0), flags: 0x10))
+          if step % 5 == 4 { client.send(message(8, Client.setIRQs(33, index: 2, count: 0), flags: 0x10)) }
+        }
+        #expect(client.errno(13) == 0)
+      }
+      isOver.withLock { $0 = true }
+      device.join()
+      #expect(eventually { events.allSatisfy { copies(of: $0.number) == 1 } })
     }
 
     @Test("a client's eventfds are closed when it leaves, and no interrupt reaches it any more")

@@ -41,6 +41,10 @@ extension VfioUserTests {
     @Test("a server for one client ends with it")
     func once() throws {
       let served = try Served(once: true)
+      // Somebody who only knocks, and somebody who speaks another language, are no clients.
+      _ = try Client(served.path)
+      let stranger = try Client(served.path)
+      #expect(stranger.errno(1, le(UInt16(7)) + le(UInt16(0))) == UInt32(EINVAL))
       do {
         let client = try served.client()
         #expect(client.errno(13) == 0)
@@ -48,7 +52,7 @@ extension VfioUserTests {
       }
       served.join()
       #expect(!exists(served.path))
-      #expect(served.function.resets == 2)
+      #expect(served.function.resets == 4)
     }
 
     @Test("the file of a dead server is replaced, a living one is left alone")
