@@ -64,7 +64,8 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "HostThreads", "ScanoutDevice", "VfioUser",
+        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestRAM", "HostThreads", "ScanoutDevice",
+        "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
