@@ -116,6 +116,13 @@ let package = Package(
         "VirtioGPU",
       ],
       swiftSettings: house),
+    // The client of the test guest (tools/guest), which knows nothing of the device
+    .systemLibrary(name: "CLibDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+    .systemLibrary(name: "CGuestSyscalls"),
+    .target(name: "GuestScene", swiftSettings: house),
+    .executableTarget(
+      name: "GuestClient", dependencies: ["CGuestSyscalls", "CLibDRM", "GuestScene"], swiftSettings: house),
+    .testTarget(name: "GuestSceneTests", dependencies: ["GuestScene"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )
