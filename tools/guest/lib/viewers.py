@@ -1,0 +1,67 @@
+"""Who looks at the device from outside: the command `scanout`, or QEMU for its own devices."""
+import json, os, shutil, subprocess
+from picture import Picture
+
+
+class CannotSee(Exception):
+    """There is no picture to be had."""
+
+
+def scanout_command():
+    """The program: $SCANOUT, the package's release build, or the one on the path."""
+    package = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+    for path in (os.environ.get("SCANOUT"), os.path.join(package, ".build", "release", "scanout"),
+                 os.path.join(package, ".build", "debug", "scanout"), shutil.which("scanout")):
+        if path and os.path.exists(path):
+            return path
+    raise CannotSee("no scanout program: build it with `swift build -c release`, or give its path in SCANOUT")
+
+
+class ScanoutViewer:
+    """Looks through the control socket of a `scanout serve`."""
+    sees_cursor = True
+
+    def __init__(self, control, folder):
+        self.control, self.folder, self.command = control, folder, scanout_command()
+
+    def run(self, *words):
+        process = subprocess.run([self.command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 timeout=60)
+        if process.returncode:
+            said = process.stderr.decode(errors="replace").strip().splitlines()
+            raise CannotSee(f"scanout {words[0]}: " + (said[-1] if said else f"exit {process.returncode}"))
+        return process.stdout
+
+    def picture(self, output, cursor=False):
+        path = os.path.join(self.folder, "picture.ppm")
+        words = ["screenshot", "--control", self.control, "--scanout", str(output)]
+        self.run(*words, *([] if cursor else ["--no-cursor"]), path)
+        with open(path, "rb") as file:
+            return Picture.from_ppm(file.read())
+
+    def cursor(self, output):
+        return json.loads(self.run("cursor", "--control", self.control, "--scanout", str(output), "--json"))
+
+    def save_png(self, output, path):
+        self.run("screenshot", "--control", self.control, "--scanout", str(output), path)
+
+
+class QemuViewer:
+    """Looks through QEMU's monitor; QEMU has no cursor in its pictures."""
+    sees_cursor = False
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def picture(self, output, cursor=False):
+        path = os.path.join(self.machine.folder, "picture.ppm")
+        try:
+            self.machine.qmp("screendump", filename=path, device="gpu0", head=output)
+        except RuntimeError as error:
+            raise CannotSee(str(error)) from None
+        with open(path, "rb") as file:
+            return Picture.from_ppm(file.read())
+
+    def save_png(self, output, path):
+        with open(path, "wb") as file:
+            file.write(self.picture(output).png())
