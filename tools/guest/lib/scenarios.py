@@ -320,9 +320,11 @@ def two_outputs(scene):
     scene.case("cursors", cursors)
 
     def one_buffer():
-        wanted[1] = scene.show(1, 1, 1280, 800, 45)
-        wanted[0] = wanted[1]
-        scene.ask("update", 1, 0, 0, 1280, 800, 45)
+        wanted[0] = wanted[1] = scene.show(0, 4, 1280, 800, 45)
+        scene.ask("show", 1, 4)
+        both()
+        scene.ask("update", 4, 5, 6, 777, 333, 46)
+        draw_pattern(wanted[0], 46, (5, 6, 777, 333))
         both()
     scene.case("one-buffer", one_buffer)
     scene.ask("close")
