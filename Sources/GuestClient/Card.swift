@@ -52,7 +52,8 @@ final class Card {
     let engines = unsafe Array(
       UnsafeBufferPointer(start: resources.pointee.crtcs, count: Int(resources.pointee.count_crtcs)))
     let connectors = unsafe Array(
-      UnsafeBufferPointer(start: resources.pointee.connectors, count: Int(resources.pointee.count_connectors)))
+      UnsafeBufferPointer(start: resources.pointee.connectors, count: Int(resources.pointee.count_connectors))
+    )
     return connectors.compactMap { output(of: $0, engines) }
   }
 
@@ -109,7 +110,8 @@ final class Card {
   func declareDamage(_ area: GuestCommand.Area, of buffer: FrameBuffer) throws(SystemFailure) {
     // The callers' areas lie inside a buffer, whose sides are below 65536.
     var clip = drmModeClip(
-      x1: UInt16(area.x), y1: UInt16(area.y), x2: UInt16(area.x + area.width), y2: UInt16(area.y + area.height))
+      x1: UInt16(area.x), y1: UInt16(area.y), x2: UInt16(area.x + area.width),
+      y2: UInt16(area.y + area.height))
     // One clip, and the count says one.
     guard unsafe drmModeDirtyFB(file.number, buffer.frame, &clip, 1) == 0 else {
       throw .last("declare damage")

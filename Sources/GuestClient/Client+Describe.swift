@@ -16,7 +16,8 @@ extension Client {
       for mode in output.modes {
         let preferred = mode.isPreferred ? 1 : 0
         pieces.append(
-          "mode index=\(index) width=\(mode.width) height=\(mode.height) rate=\(mode.rate) preferred=\(preferred)")
+          "mode index=\(index) width=\(mode.width) height=\(mode.height) rate=\(mode.rate) preferred=\(preferred)"
+        )
       }
       // No EDID is a file of no bytes.
       let edid = try Kernel.contents(of: "/sys/class/drm/\(folder)/edid", limit: 32768)

@@ -37,7 +37,8 @@ struct Driver {
       "subsystem=\(text("subsystem_vendor")):\(text("subsystem_device"))", "revision=\(text("revision"))",
       "class=\(text("class"))", "function-driver=\(Kernel.linkName("\(folder)/driver"))", "device=\(device)",
       "driver=\(Kernel.linkName("\(folder)/\(device)/driver"))", "status=\(text("\(device)/status"))",
-      "transport=\(offered.contains("32") ? "modern" : "legacy")", "features=\(offered.joined(separator: ","))",
+      "transport=\(offered.contains("32") ? "modern" : "legacy")",
+      "features=\(offered.joined(separator: ","))",
     ]
   }
 

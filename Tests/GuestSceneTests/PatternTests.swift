@@ -7,7 +7,8 @@ struct PatternTests {
   @Test(
     "a pixel has the value of the formula",
     arguments: [
-      (UInt32(0), UInt32(0), UInt32(0), UInt32(0x67_6882)), (1, 0, 0, 0xff_2896), (0x5eed, 641, 479, 0x8c_192d),
+      (UInt32(0), UInt32(0), UInt32(0), UInt32(0x67_6882)), (1, 0, 0, 0xff_2896),
+      (0x5eed, 641, 479, 0x8c_192d),
       (0xffff_ffff, 3839, 2159, 0xa5_530b),
     ])
   func pixel(seed: UInt32, x: UInt32, y: UInt32, expected: UInt32) {
@@ -45,7 +46,8 @@ struct PatternTests {
     #expect(Set((0..<UInt32(2160)).map { pattern.row($0) >> 8 }).count >= 2158)
   }
 
-  @Test("a timing is in order and near 60 frames a second", arguments: [(640, 480), (1366, 768), (3840, 2160)])
+  @Test(
+    "a timing is in order and near 60 frames a second", arguments: [(640, 480), (1366, 768), (3840, 2160)])
   func timing(width: Int, height: Int) throws {
     let timing = try #require(Timing(width: width, height: height))
     #expect(timing.columns < timing.syncStart && timing.syncStart < timing.syncEnd)

@@ -1,0 +1,33 @@
+# Starts a `scanout serve` for the scripts beside this folder, and ends it with them. To be sourced.
+#   start_server OUTPUT...    sets folder, gpu and control (sockets) and server (process id)
+package=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+export SCANOUT=${SCANOUT:-$package/.build/release/scanout}
+export SWIFT_BACKTRACE=enable=no
+
+start_server() {
+  local output outputs=()
+  [ -x "$SCANOUT" ] || {
+    echo "guest: $SCANOUT is not there: swift build -c release --product scanout, or give its path in SCANOUT" >&2
+    exit 2
+  }
+  for output in "$@"; do outputs+=(--output "$output"); done
+  folder=$(mktemp -d)
+  gpu=$folder/gpu control=$folder/control
+  "$SCANOUT" serve --vfio-user "$gpu" --control "$control" "${outputs[@]}" >"$folder/out" 2>"$folder/log" &
+  server=$!
+  trap end_server EXIT
+  for _ in $(seq 100); do
+    ! grep -q '^listening on ' "$folder/out" || return 0
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "guest: scanout serve did not start:" >&2
+  cat "$folder/log" >&2
+  exit 2
+}
+
+end_server() {
+  kill "$server" 2>/dev/null
+  wait "$server" 2>/dev/null
+  rm -rf "$folder"
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Counts how often a process wakes up: the times that its threads were given a processor.
+
+  wakeups.py PID SECONDS AT-MOST
+
+Waits a second first, counts for SECONDS, and exits with 1 when it was more than AT-MOST.
+"""
+import os, sys, time
+
+
+def switches(process):
+    """How often each thread was switched away from, by thread; one that came anew counts from 0."""
+    counts = {}
+    for thread in os.listdir(f"/proc/{process}/task"):
+        with open(f"/proc/{process}/task/{thread}/status") as file:
+            counts[thread] = sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+    return counts
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    process, seconds, most = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+    time.sleep(1)
+    before = switches(process)
+    time.sleep(seconds)
+    after = switches(process)
+    count = sum(now - before.get(thread, 0) for thread, now in after.items())
+    print(f"{count} wake-ups in {seconds:g} s, at most {most} allowed")
+    return 1 if count > most else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
