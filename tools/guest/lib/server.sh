@@ -27,7 +27,7 @@ start_server() {
 }
 
 end_server() {
-  kill "$server" 2>/dev/null
-  wait "$server" 2>/dev/null
+  kill "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
   rm -rf "$folder"
 }
