@@ -1,0 +1,256 @@
+/// A driver of a virtio GPU, from the first configuration read to pixels on an output.
+///
+/// The shortest way: `GPUDriver(machine, ram: ram)`, `bringUp()`, `createFramebuffer`, `show`, `draw`,
+/// `present`. Whoever wants to misbehave finds each step below as a call of its own, and the registers
+/// and rings open. One thread at a time.
+public final class GPUDriver {
+  /// How to bring the device up.
+  public struct Options: Sendable {
+    /// Of the features offered, those to accept; bit numbers 0 to 63.
+    public var wantedFeatures: UInt64 =
+      1 << UInt64(VirtioLayout.Feature.version1) | 1 << UInt64(VirtioLayout.Feature.indirectDescriptors)
+      | 1 << UInt64(VirtioLayout.Feature.eventIndex) | 1 << UInt64(GPULayout.Feature.edid)
+    /// Queue size for both queues, reduced to the device's maximum; nil for that maximum.
+    public var queueSize: Int?
+    /// MSI-X if the device has it, else INTx.
+    public var usesVectors = true
+    /// Extra distance of each ring part from its alignment, in multiples of that alignment.
+    public var ringSkew = 0
+
+    public init() {}
+  }
+
+  public let machine: any Machine
+  public let ram: GuestRAMImage
+  /// There after `discover`.
+  public private(set) var function: VirtioFunction!
+  /// Features accepted by the last negotiation.
+  public private(set) var features: UInt64 = 0
+  /// There after `setUpQueues`.
+  public private(set) var control: SplitRing!
+  public private(set) var cursor: SplitRing!
+  /// How long to wait for an answer.
+  public var timeoutInMilliseconds = 5000
+  private var notifyOffsets: [UInt16] = [0, 0]
+  private var vectors: [InterruptLine] = [.pin, .pin, .pin]
+  private var nextResource: UInt32 = 1
+  private var startOfMemory: UInt64 = 0
+
+  /// - Parameter ram: guest memory, whose blocks are mapped to the machine already; the first one has
+  ///   to hold rings, requests and framebuffers.
+  public init(_ machine: any Machine, ram: GuestRAMImage) {
+    self.machine = machine
+    self.ram = ram
+    startOfMemory = ram.mark
+  }
+
+  // MARK: Bring-up
+
+  /// Probes the function and brings it up until DRIVER_OK (virtio 1.4 §3.1.1).
+  public func bringUp(_ options: Options = Options()) throws {
+    try discover()
+    try reset()
+    try negotiate(options)
+    try setUpQueues(options)
+    try function.setStatus(try function.status | VirtioLayout.Status.driverOK)
+  }
+
+  /// Finds the GPU by configuration reads and gives it addresses and bus mastering.
+  public func discover() throws {
+    let inventory = try PCIInventory(probing: machine)
+    guard inventory.vendorID == VirtioLayout.vendorID,
+      inventory.deviceID == VirtioLayout.modernDeviceIDBase + VirtioLayout.gpuDeviceID
+    else { throw DriverError.missing("virtio GPU") }
+    function = try VirtioFunction(machine, inventory)
+    if let table = inventory.vectorTable { machine.foundVectorTable(table) }
+    try function.setCommand(PCILayout.Command.memorySpace | PCILayout.Command.busMaster)
+  }
+
+  /// Resets the device by its status register and waits for it (§4.1.4.3.2).
+  ///
+  /// All memory given out so far is free again: the device has let go of it.
+  public func reset() throws {
+    try function.setStatus(0)
+    var polls = 0
+    while try function.status != 0 {
+      polls += 1
+      guard polls < 10000 else { throw DriverError.timedOut(waitingFor: "device_status to read 0") }
+    }
+    ram.release(to: startOfMemory)
+    nextResource = 1
+  }
+
+  /// ACKNOWLEDGE, DRIVER, the features, FEATURES_OK.
+  public func negotiate(_ options: Options = Options()) throws {
+    typealias Status = VirtioLayout.Status
+    try function.setStatus(Status.acknowledge)
+    try function.setStatus(Status.acknowledge | Status.driver)
+    features = try function.offeredFeatures() & options.wantedFeatures
+    try function.acceptFeatures(features)
+    try function.setStatus(Status.acknowledge | Status.driver | Status.featuresOK)
+    guard try function.status & Status.featuresOK != 0 else {
+      throw DriverError.deviceFault("the device does not accept its own features")
+    }
+  }
+
+  /// Interrupts, then both queues.
+  public func setUpQueues(_ options: Options = Options()) throws {
+    try setUpInterrupts(options)
+    control = try setUpQueue(GPULayout.controlQueue, options)
+    cursor = try setUpQueue(GPULayout.cursorQueue, options)
+  }
+
+  /// Vectors 0, 1 and 2 for configuration and the two queues, or the one pin for all.
+  public func setUpInterrupts(_ options: Options = Options()) throws {
+    guard options.usesVectors, let table = function.inventory.vectorTable else {
+      if function.inventory.vectorTable != nil { try function.setVectorControl(0) }
+      try machine.connectInterrupt(.pin)
+      vectors = [.pin, .pin, .pin]
+      return
+    }
+    typealias Control = PCILayout.MSIX
+    try function.setVectorControl(Control.controlEnable | Control.controlFunctionMask)
+    let last = table.vectorCount - 1
+    vectors = (0..<3).map { .vector(min($0, last)) }
+    for vector in 0...min(2, last) { try function.programVector(vector) }
+    try function.setVectorControl(Control.controlEnable)
+    try function.write(.configVector, 0)
+    guard try function.read(.configVector) == 0 else {
+      throw DriverError.deviceFault("no configuration vector")
+    }
+  }
+
+  /// Reads the size, places the ring, programs it and enables it.
+  public func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> SplitRing {
+    try function.write(.queueSelect, UInt64(queue))
+    let maximum = Int(try function.read(.queueSize))
+    guard maximum > 0 else { throw DriverError.missing("queue \(queue)") }
+    let size = min(options.queueSize ?? maximum, maximum)
+    let counts = RingPlaces.byteCounts(size: size), skew = options.ringSkew
+    let places = RingPlaces(
+      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16, skew: 16 * skew),
+      available: try ram.allocate(counts.available, alignment: 2, skew: 2 * skew),
+      used: try ram.allocate(counts.used, alignment: 4, skew: 4 * skew))
+    let ring = SplitRing(
+      queue: queue, size: size, places: places, usesEventIndex: accepted(VirtioLayout.Feature.eventIndex),
+      ram: ram)
+    try function.write(.queueSize, UInt64(size))
+    try program(places)
+    if case .vector(let vector) = line(of: queue) {
+      try function.write(.queueVector, UInt64(vector))
+      guard try function.read(.queueVector) == UInt64(vector) else {
+        throw DriverError.deviceFault("no vector for queue \(queue)")
+      }
+    }
+    notifyOffsets[Int(queue)] = UInt16(truncatingIfNeeded: try function.read(.queueNotifyOffset))
+    try function.write(.queueEnable, 1)
+    return ring
+  }
+
+  /// Writes the three addresses of the selected queue.
+  public func program(_ places: RingPlaces) throws {
+    try function.write(.queueDescriptorArea, places.descriptorTable)
+    try function.write(.queueDriverArea, places.available)
+    try function.write(.queueDeviceArea, places.used)
+  }
+
+  /// Whether a feature was negotiated.
+  public func accepted(_ feature: Int) -> Bool { features >> UInt64(feature) & 1 != 0 }
+
+  /// The interrupt of a queue.
+  public func line(of queue: UInt16) -> InterruptLine { vectors[Int(queue) + 1] }
+
+  /// The interrupt of configuration changes.
+  public var configurationLine: InterruptLine { vectors[0] }
+
+  // MARK: Requests
+
+  /// The ring of a queue number.
+  public func ring(_ queue: UInt16) -> SplitRing { queue == GPULayout.cursorQueue ? cursor : control }
+
+  /// Rings a queue's doorbell.
+  public func kick(_ queue: UInt16) throws {
+    try function.kick(queue: queue, notifyOffset: notifyOffsets[Int(queue)])
+  }
+
+  /// Puts a chain in a ring and rings the doorbell if the device wants that.
+  @discardableResult
+  public func submit(_ chain: [RingDescriptor], on queue: UInt16 = GPULayout.controlQueue) throws -> UInt16 {
+    let ring = ring(queue), old = ring.availableIndex
+    let head = try ring.offer(chain)
+    if ring.wantsKick(since: old) { try kick(queue) }
+    return head
+  }
+
+  /// Waits for the next used element of a queue, woken by its interrupt.
+  public func awaitUsed(_ queue: UInt16 = GPULayout.controlQueue) throws -> UsedElement {
+    let ring = ring(queue), line = line(of: queue)
+    var waited = 0
+    while true {
+      if let element = try ring.takeUsed() { return element }
+      guard waited < timeoutInMilliseconds else {
+        let status = try function.status
+        throw DriverError.timedOut(waitingFor: "a used element of queue \(queue), status \(status)")
+      }
+      // Short turns: an interrupt may have been taken while the last element was.
+      if try machine.waitForInterrupt(line, timeoutInMilliseconds: 5) {
+        if line == .pin {
+          _ = try function.readInterruptStatus()
+          try machine.acknowledgeInterrupt(.pin)
+        }
+      } else {
+        waited += 5
+      }
+    }
+  }
+
+  /// Sends any bytes and waits for the answer; the memory for both is given back afterwards.
+  public func send(
+    _ request: [UInt8], on queue: UInt16 = GPULayout.controlQueue, responseRoom: Int = GPULayout.headerSize,
+    layout: ChainLayout = ChainLayout()
+  ) throws -> GPUReply {
+    let mark = ram.mark
+    defer { ram.release(to: mark) }
+    let chain = try ram.layOut(request: request, responseRoom: responseRoom, layout)
+    return try send(chain, on: queue)
+  }
+
+  /// Sends a chain that is in memory already and waits for its answer.
+  public func send(_ chain: LaidOutChain, on queue: UInt16 = GPULayout.controlQueue) throws -> GPUReply {
+    let head = try submit(chain.descriptors, on: queue)
+    let element = try awaitUsed(queue)
+    guard element.head == UInt32(head) else {
+      throw DriverError.deviceFault("used element of head \(element.head), submitted was \(head)")
+    }
+    return GPUReply(usedLength: element.length, room: answer(in: chain))
+  }
+
+  /// The bytes in the room for an answer.
+  public func answer(in chain: LaidOutChain) -> [UInt8] {
+    chain.responseExtents.flatMap { ram.read($0.address, count: $0.count) }
+  }
+
+  /// Sends a command on its own queue with room for its answer.
+  public func send(
+    _ command: GPUCommand, fence: UInt64? = nil, layout: ChainLayout = ChainLayout()
+  ) throws -> GPUReply {
+    let bytes = fence.map { command.encoded(fence: $0) } ?? command.encoded()
+    return try send(bytes, on: command.queue, responseRoom: command.responseRoom, layout: layout)
+  }
+
+  /// Sends a command that has to succeed.
+  @discardableResult
+  public func expectOK(_ command: GPUCommand) throws -> GPUReply {
+    let reply = try send(command)
+    guard reply.isOK else {
+      throw DriverError.deviceFault("response \(String(reply.type, radix: 16)) to \(command)")
+    }
+    return reply
+  }
+
+  /// A resource id that this driver has not used since the last reset.
+  public func makeResourceID() -> UInt32 {
+    defer { nextResource += 1 }
+    return nextResource
+  }
+}

@@ -1,0 +1,187 @@
+/// What a driver learns of a PCI function from its configuration space alone.
+public struct PCIInventory: Sendable {
+  /// A base address register that exists.
+  public struct BaseAddress: Hashable, Sendable {
+    public var index: Int
+    /// In bytes.
+    public var size: UInt64
+    public var isIO: Bool
+    public var is64Bit: Bool
+    public var isPrefetchable: Bool
+    /// What firmware or this probe wrote there.
+    public var address: UInt64
+  }
+
+  /// An element of the capability list.
+  public struct Capability: Hashable, Sendable {
+    public var identifier: UInt8
+    /// In configuration space.
+    public var offset: Int
+  }
+
+  /// Where a virtio structure is (virtio 1.4 §4.1.4).
+  public struct VirtioStructure: Hashable, Sendable {
+    public var type: UInt8
+    public var bar: Int
+    public var offset: UInt64
+    public var length: UInt64
+    /// `cap.id`.
+    public var identifier: UInt8
+    /// The capability's own place in configuration space and its length.
+    public var capabilityOffset: Int
+    public var capabilityLength: Int
+    /// Of the notification capability, else 0.
+    public var notifyMultiplier: UInt32
+  }
+
+  /// The MSI-X capability.
+  public struct VectorTable: Hashable, Sendable {
+    public var capabilityOffset: Int
+    public var vectorCount: Int
+    public var tableBAR: Int
+    public var tableOffset: UInt64
+    public var pendingBAR: Int
+    public var pendingOffset: UInt64
+  }
+
+  public var vendorID: UInt16
+  public var deviceID: UInt16
+  public var revisionID: UInt8
+  public var baseClass: UInt8
+  public var subclass: UInt8
+  public var subsystemVendorID: UInt16
+  public var subsystemID: UInt16
+  public var interruptPin: UInt8
+  public var baseAddresses: [BaseAddress] = []
+  public var capabilities: [Capability] = []
+  public var virtioStructures: [VirtioStructure] = []
+  public var vectorTable: VectorTable?
+
+  /// The first structure of a type, which the device prefers (§4.1.4).
+  public func virtioStructure(_ type: UInt8) throws -> VirtioStructure {
+    guard let found = virtioStructures.first(where: { $0.type == type }) else {
+      throw DriverError.missing("virtio structure of cfg_type \(type)")
+    }
+    return found
+  }
+}
+
+extension PCIInventory {
+  /// Reads a function's identity, sizes its base address registers and walks its capabilities.
+  ///
+  /// Base addresses are given out from 0xe000_0000 upward, as firmware would; memory space and bus
+  /// mastering are left off. A capability list that loops or leaves its space is a device fault.
+  public init(probing machine: any Machine) throws {
+    func read16(_ offset: Int) throws -> UInt16 {
+      UInt16(truncatingIfNeeded: try machine.readConfig(offset, width: 2))
+    }
+    func read8(_ offset: Int) throws -> UInt8 {
+      UInt8(truncatingIfNeeded: try machine.readConfig(offset, width: 1))
+    }
+    vendorID = try read16(PCILayout.vendorID)
+    guard vendorID != 0xffff else { throw DriverError.missing("PCI function") }
+    deviceID = try read16(PCILayout.deviceID)
+    revisionID = try read8(PCILayout.revisionID)
+    baseClass = try read8(PCILayout.baseClass)
+    subclass = try read8(PCILayout.subclass)
+    subsystemVendorID = try read16(PCILayout.subsystemVendorID)
+    subsystemID = try read16(PCILayout.subsystemID)
+    interruptPin = try read8(PCILayout.interruptPin)
+    guard try read8(PCILayout.headerType) & 0x7f == 0 else {
+      throw DriverError.deviceFault("not a type 0 header")
+    }
+    try sizeBaseAddresses(machine)
+    try walkCapabilities(machine)
+  }
+
+  /// PCI 3.0 §6.2.5.1: all ones written, the bits that stay zero tell the size.
+  private mutating func sizeBaseAddresses(_ machine: any Machine) throws {
+    let command = try machine.readConfig(PCILayout.command, width: 2)
+    try machine.writeConfig(
+      PCILayout.command, width: 2,
+      command & ~UInt32(PCILayout.Command.ioSpace | PCILayout.Command.memorySpace))
+    var nextAddress: UInt64 = 0xe000_0000
+    var index = 0
+    while index < 6 {
+      let offset = PCILayout.baseAddress0 + 4 * index
+      try machine.writeConfig(offset, width: 4, .max)
+      let low = try machine.readConfig(offset, width: 4)
+      guard low != 0 else {
+        index += 1
+        continue
+      }
+      let isIO = low & 1 != 0
+      let is64Bit = !isIO && low >> 1 & 3 == 2
+      var mask = UInt64(low & (isIO ? ~3 : ~15)) | 0xffff_ffff_0000_0000
+      if is64Bit {
+        guard index < 5 else { throw DriverError.deviceFault("a 64-bit base address in register 5") }
+        try machine.writeConfig(offset + 4, width: 4, .max)
+        mask = mask & 0xffff_ffff | UInt64(try machine.readConfig(offset + 4, width: 4)) << 32
+      }
+      let size = ~mask &+ 1
+      guard size != 0, size & (size - 1) == 0 else {
+        throw DriverError.deviceFault("base address \(index) has the size \(size)")
+      }
+      nextAddress = (nextAddress + size - 1) / size * size
+      try machine.writeConfig(offset, width: 4, UInt32(truncatingIfNeeded: nextAddress))
+      if is64Bit {
+        try machine.writeConfig(offset + 4, width: 4, UInt32(truncatingIfNeeded: nextAddress >> 32))
+      }
+      baseAddresses.append(
+        BaseAddress(
+          index: index, size: size, isIO: isIO, is64Bit: is64Bit, isPrefetchable: !isIO && low & 8 != 0,
+          address: nextAddress))
+      nextAddress += size
+      index += is64Bit ? 2 : 1
+    }
+  }
+
+  private mutating func walkCapabilities(_ machine: any Machine) throws {
+    let status = UInt16(truncatingIfNeeded: try machine.readConfig(PCILayout.status, width: 2))
+    guard status & PCILayout.Status.capabilityList != 0 else { return }
+    var offset = Int(try machine.readConfig(PCILayout.capabilityPointer, width: 1)) & ~3
+    while offset != 0 {
+      guard offset >= 0x40, capabilities.count < 48 else {
+        throw DriverError.deviceFault("the capability list leaves its space or loops")
+      }
+      let identifier = UInt8(truncatingIfNeeded: try machine.readConfig(offset, width: 1))
+      capabilities.append(Capability(identifier: identifier, offset: offset))
+      if identifier == PCILayout.CapabilityID.vendorSpecific {
+        try readVirtioCapability(machine, at: offset)
+      } else if identifier == PCILayout.CapabilityID.msix {
+        try readVectorTable(machine, at: offset)
+      }
+      offset = Int(try machine.readConfig(offset + 1, width: 1)) & ~3
+    }
+  }
+
+  private mutating func readVirtioCapability(_ machine: any Machine, at offset: Int) throws {
+    typealias Layout = VirtioLayout.Capability
+    func read8(_ field: Int) throws -> UInt8 {
+      UInt8(truncatingIfNeeded: try machine.readConfig(offset + field, width: 1))
+    }
+    let type = try read8(Layout.configurationType), bar = try read8(Layout.bar)
+    // A reserved base address number is to be ignored (§4.1.4.2).
+    guard bar <= 5 else { return }
+    let isNotify = type == VirtioLayout.CapabilityType.notify
+    virtioStructures.append(
+      VirtioStructure(
+        type: type, bar: Int(bar), offset: UInt64(try machine.readConfig(offset + Layout.offset, width: 4)),
+        length: UInt64(try machine.readConfig(offset + Layout.structureLength, width: 4)),
+        identifier: try read8(Layout.identifier), capabilityOffset: offset,
+        capabilityLength: Int(try read8(Layout.length)),
+        notifyMultiplier: isNotify
+          ? try machine.readConfig(offset + Layout.notifyMultiplier, width: 4) : 0))
+  }
+
+  private mutating func readVectorTable(_ machine: any Machine, at offset: Int) throws {
+    let control = UInt16(
+      truncatingIfNeeded: try machine.readConfig(offset + PCILayout.MSIX.control, width: 2))
+    let table = try machine.readConfig(offset + PCILayout.MSIX.table, width: 4)
+    let pending = try machine.readConfig(offset + PCILayout.MSIX.pendingBits, width: 4)
+    vectorTable = VectorTable(
+      capabilityOffset: offset, vectorCount: Int(control & PCILayout.MSIX.controlTableSize) + 1,
+      tableBAR: Int(table & 7), tableOffset: UInt64(table & ~7),
+      pendingBAR: Int(pending & 7), pendingOffset: UInt64(pending & ~7))
+  }
+}
