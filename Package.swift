@@ -21,6 +21,9 @@ let package = Package(
     // The driver simulator: nothing of the device, so that a wrong offset cannot cancel itself out.
     .target(name: "CGuestDriver"),
     .target(name: "GuestDriver", dependencies: ["CGuestDriver"], swiftSettings: house),
+    .target(name: "CSystemHeaders", path: "Tests/CSystemHeaders"),
+    .testTarget(
+      name: "GuestDriverTests", dependencies: ["CSystemHeaders", "GuestDriver"], swiftSettings: house),
     // Floor 0
     .target(name: "CHost"),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
