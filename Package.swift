@@ -11,19 +11,20 @@ let house: [SwiftSetting] = [
 
 let package = Package(
   name: "scanout",
-  products: [],
+  products: [
+    // Each embedder takes what it needs; the first needs no C library.
+    .library(name: "ScanoutDevice", targets: ["ScanoutDevice"]),
+    .library(name: "VfioUser", targets: ["VfioUser"]),
+    .library(name: "FrontEndPNG", targets: ["FrontEndPNG"]),
+    .executable(name: "scanout", targets: ["scanout"]),
+    .executable(name: "scanout-bench", targets: ["scanout-bench"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
-    // The driver simulator: nothing of the device, so that a wrong offset cannot cancel itself out.
-    .target(name: "CGuestDriver"),
-    .target(name: "GuestDriver", dependencies: ["CGuestDriver"], swiftSettings: house),
-    .target(name: "CSystemHeaders", path: "Tests/CSystemHeaders"),
-    .testTarget(
-      name: "GuestDriverTests", dependencies: ["CSystemHeaders", "GuestDriver"], swiftSettings: house),
     // Floor 0
     .target(name: "CHost"),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -70,13 +71,35 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestRAM", "HostThreads", "ScanoutDevice",
+        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "HostThreads", "ScanoutDevice",
         "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
-    // Tests
+
+    // The driver simulator, which knows nothing of the device, and what stands on it
+    .target(name: "CGuestDriver"),
+    .target(name: "GuestDriver", dependencies: ["CGuestDriver"], swiftSettings: house),
+    .target(
+      name: "DeviceMachine", dependencies: ["GuestDriver", "GuestRAM", "PCIBus"], swiftSettings: house),
+    .target(name: "CBenchmark"),
+    .executableTarget(
+      name: "scanout-bench",
+      dependencies: [
+        "CBenchmark", "DeviceMachine", "FrontEndAPI", "GuestDriver", "HostThreads", "ScanoutDevice",
+      ],
+      swiftSettings: house),
+
+    // The client inside the test guest (tools/guest), which knows nothing of the device either
+    .systemLibrary(name: "CLibDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+    .systemLibrary(name: "CGuestSyscalls"),
+    .target(name: "GuestScene", swiftSettings: house),
+    .executableTarget(
+      name: "GuestClient", dependencies: ["CGuestSyscalls", "CLibDRM", "GuestScene"], swiftSettings: house),
+
+    // Tests, and what they share
+    .target(name: "CSystemHeaders", path: "Tests/CSystemHeaders"),
     .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
     .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
     .target(
@@ -92,7 +115,10 @@ let package = Package(
       name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
       swiftSettings: house),
     .testTarget(
+      name: "GuestDriverTests", dependencies: ["CSystemHeaders", "GuestDriver"], swiftSettings: house),
+    .testTarget(
       name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
+    .testTarget(name: "GuestSceneTests", dependencies: ["GuestScene"], swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
     .testTarget(
@@ -105,6 +131,13 @@ let package = Package(
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
+      name: "VirtioGPUTests",
+      dependencies: [
+        "CHost", "CVirtioGPUABI", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore",
+        "VirtioGPU",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
     .testTarget(
       name: "scanoutTests",
@@ -114,21 +147,6 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
-    .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
-    .testTarget(
-      name: "VirtioGPUTests",
-      dependencies: [
-        "CHost", "CVirtioGPUABI", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore",
-        "VirtioGPU",
-      ],
-      swiftSettings: house),
-    // The client of the test guest (tools/guest), which knows nothing of the device
-    .systemLibrary(name: "CLibDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
-    .systemLibrary(name: "CGuestSyscalls"),
-    .target(name: "GuestScene", swiftSettings: house),
-    .executableTarget(
-      name: "GuestClient", dependencies: ["CGuestSyscalls", "CLibDRM", "GuestScene"], swiftSettings: house),
-    .testTarget(name: "GuestSceneTests", dependencies: ["GuestScene"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

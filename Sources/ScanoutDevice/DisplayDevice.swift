@@ -1,9 +1,10 @@
-public import DisplayModel
-public import FrontEndAPI
-public import GuestRAM
-public import PCIBus
-public import VirtioCore
-public import VirtioGPU
+// One import gives an embedder the vocabulary of the whole device.
+@_exported public import DisplayModel
+@_exported public import FrontEndAPI
+@_exported public import GuestRAM
+@_exported public import PCIBus
+@_exported public import VirtioCore
+@_exported public import VirtioGPU
 import VirtioPCI
 
 /// A virtio-gpu display device on a PCI bus: what a VMM embeds.

@@ -39,10 +39,10 @@ final class TestGuest {
       setup.driverArea = UInt64(Self.ring(index) + 0x1000)
       setup.deviceArea = UInt64(Self.ring(index) + 0x2000)
       setup.isEnabled = true
-      let resets = Virtqueue.ResetCount()
+      let resets = Virtqueue.HostResets()
       queues.append(
         try memory.withAccess { access throws(RingFault) in
-          try Virtqueue(index: index, setup: setup, features: [.version1], resets: resets, in: access)
+          try Virtqueue(index: index, setup: setup, features: [.version1], era: 0, resets: resets, in: access)
         })
     }
   }
