@@ -71,8 +71,8 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "HostThreads", "ScanoutDevice",
-        "VfioUser",
+        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "GuestRAM", "HostThreads",
+        "ScanoutDevice", "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -142,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "scanoutTests",
       dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "HostThreads", "scanout",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -1,5 +1,10 @@
+import ControlSocket
+import FrontEndPNG
 import Glibc
+import GuestDriver
 import Testing
+
+@testable import scanout
 
 /// The command as a process of its own, in a directory of its own.
 private final class Process {
@@ -74,6 +79,15 @@ private final class Process {
     return status & 0x7f == 0 ? status >> 8 & 0xff : nil
   }
 
+  /// How many descriptors it has open.
+  func openDescriptors() -> Int {
+    guard let entries = unsafe opendir("/proc/\(pid)/fd") else { return 0 }
+    defer { unsafe closedir(entries) }
+    var count = 0
+    while unsafe readdir(entries) != nil { count += 1 }
+    return count
+  }
+
   func exists(_ name: String) -> Bool { unsafe access(directory + "/" + name, F_OK) == 0 }
   func path(_ name: String) -> String { directory + "/" + name }
 }
@@ -87,6 +101,84 @@ private final class Process {
     serve.signal(signal)
     #expect(serve.wait() == 0)
     #expect(!serve.exists("gpu") && !serve.exists("control"))
+  }
+
+  @Test func `what one client drew is seen by the control socket and gone for the next client`() throws {
+    let serve = try Process(
+      "serve", "--vfio-user", "@/gpu", "--control", "@/control", "--output", "640x480", "--output", "320x200")
+    #expect(serve.line() == "listening on \(serve.path("gpu"))")
+    let card = TestCard(width: 101, height: 57)
+    let path = serve.path("control")
+    let before = serve.openDescriptors()
+    #expect(before > 6)
+    for _ in 0..<3 {
+      let machine = try VfioUserMachine(path: serve.path("gpu"))
+      // Served now, so what its predecessor drew has gone.
+      #expect(refusal(.screenshot(scanout: 1, withCursor: false, encoding: .ppm), path) == .off)
+      let memory = GuestRAMImage()
+      let block = try RAMBlock(base: 0x10_0000, size: 1 << 20)
+      memory.add(block)
+      try machine.mapRAM(block, access: .readWrite)
+      let driver = GPUDriver(machine, ram: memory)
+      try driver.bringUp()
+      let displays = try #require(try driver.send(.getDisplayInfo).displays)
+      #expect(displays.filter(\.isEnabled).map(\.rect) == [GPURect(0, 0, 640, 480), GPURect(0, 0, 320, 200)])
+
+      let framebuffer = try driver.createFramebuffer(width: 101, height: 57, layout: .shuffledPages(seed: 3))
+      driver.draw(framebuffer, card.pixel)
+      try driver.show(framebuffer, on: 1)
+      try driver.present(framebuffer)
+      let arrow = try driver.createFramebuffer(width: 64, height: 64, format: .bgra)
+      driver.draw(arrow, TestCard.arrow)
+      try driver.showCursor(arrow, on: 1, x: UInt32(bitPattern: -9), y: 40, hotX: 1, hotY: 2)
+
+      let picture = try ControlClient.ask(
+        .screenshot(scanout: 1, withCursor: false, encoding: .ppm), at: path)
+      var expected = Array("P6\n101 57\n255\n".utf8)
+      for y in 0..<57 {
+        for x in 0..<101 {
+          let pixel = card.pixel(x, y)
+          expected += [pixel.red, pixel.green, pixel.blue]
+        }
+      }
+      // Compared apart, since a report of 17,000 bytes helps nobody.
+      let isEqual = picture == expected
+      #expect(isEqual)
+      var image: [UInt8] = []
+      for y in 0..<64 {
+        for x in 0..<64 {
+          let pixel = TestCard.arrow(x, y)
+          image += [pixel.blue, pixel.green, pixel.red, pixel.alpha]
+        }
+      }
+      let report = CursorReport(
+        isVisible: true, x: -9, y: 40, hotX: 1, hotY: 2, width: 64, height: 64, crc: CRC32.checksum(image))
+      #expect(CursorReport(bytes: try ControlClient.ask(.cursor(scanout: 1), at: path)) == report)
+      withExtendedLifetime(machine) {}
+    }
+    let start = ContinuousClock.now
+    while serve.openDescriptors() != before, ContinuousClock.now - start < .seconds(5) { usleep(5_000) }
+    #expect(serve.openDescriptors() == before)
+    serve.signal(SIGTERM)
+    #expect(serve.wait() == 0)
+  }
+
+  /// Why a request is refused; nil when it is not.
+  private func refusal(_ request: ControlRequest, _ path: String) -> ControlFailure.Code? {
+    do {
+      _ = try ControlClient.ask(request, at: path)
+    } catch {
+      if case .refused(let failure) = error { return failure.code }
+    }
+    return nil
+  }
+
+  @Test func `serve with once ends when its client has left`() throws {
+    let serve = try Process("serve", "--vfio-user", "@/gpu", "--once")
+    #expect(serve.line() == "listening on \(serve.path("gpu"))")
+    do { _ = try VfioUserMachine(path: serve.path("gpu")) }
+    #expect(serve.wait() == 0)
+    #expect(!serve.exists("gpu"))
   }
 
   @Test func `a socket that cannot be made ends serve with a failure and leaves nothing`() throws {
