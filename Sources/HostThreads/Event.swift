@@ -1,48 +1,41 @@
 import Glibc
+import Synchronization
 
 /// An auto-reset event: `wait` returns after the next `signal`, or at once if one came before.
 ///
 /// Signals do not add up: any number before a `wait` count as one. There is no time limit, so a thread that
-/// waits here costs nothing while nothing happens.
+/// waits here costs nothing while nothing happens. One thread waits. A signal takes no lock, so the thread that it
+/// wakes runs at once instead of going back to sleep behind one.
 @safe
 package final class Event: @unchecked Sendable {
-  // Sendable: `signalled` is touched under the mutex only.
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let condition: UnsafeMutablePointer<pthread_cond_t>
-  private var signalled = false
+  // Sendable: a semaphore is made for several threads, and its address never changes.
+  private let semaphore: UnsafeMutablePointer<sem_t>
+  /// Whether the semaphore stands at 1, or is about to.
+  private let isSignalled = Atomic(false)
 
   package init() {
-    unsafe mutex = .allocate(capacity: 1)
-    unsafe mutex.initialize(to: pthread_mutex_t())
-    unsafe pthread_mutex_init(mutex, nil)
-    unsafe condition = .allocate(capacity: 1)
-    unsafe condition.initialize(to: pthread_cond_t())
-    unsafe pthread_cond_init(condition, nil)
+    unsafe semaphore = .allocate(capacity: 1)
+    unsafe semaphore.initialize(to: sem_t())
+    unsafe sem_init(semaphore, 0, 0)
   }
 
   deinit {
     // Whoever waits or signals holds a reference, so nobody is inside.
-    unsafe pthread_cond_destroy(condition)
-    unsafe condition.deallocate()
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe mutex.deallocate()
+    unsafe sem_destroy(semaphore)
+    unsafe semaphore.deallocate()
   }
 
   /// Lets one waiting thread, or the next that waits, go on.
   package func signal() {
-    // The pointers live as long as self.
-    unsafe pthread_mutex_lock(mutex)
-    signalled = true
-    unsafe pthread_cond_signal(condition)
-    unsafe pthread_mutex_unlock(mutex)
+    guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    // The semaphore lives as long as self.
+    unsafe sem_post(semaphore)
   }
 
   /// Sleeps until a signal has come, and takes it.
   package func wait() {
-    // The pointers live as long as self; the loop covers spurious wake-ups.
-    unsafe pthread_mutex_lock(mutex)
-    while !signalled { unsafe pthread_cond_wait(condition, mutex) }
-    signalled = false
-    unsafe pthread_mutex_unlock(mutex)
+    // As above. It fails only when a signal handler ran meanwhile.
+    while unsafe sem_wait(semaphore) != 0 {}
+    isSignalled.store(false, ordering: .releasing)
   }
 }
