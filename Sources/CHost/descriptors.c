@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,8 +18,14 @@ int chost_event_create(void) {
 
 int chost_event_signal(int descriptor) {
   const uint64_t one = 1;
+  struct pollfd entry = {descriptor, POLLOUT, 0};
   int saved = errno;
-  int result = write(descriptor, &one, sizeof one) == (ssize_t)sizeof one ? 0 : -errno;
+  int result;
+  if (poll(&entry, 1, 0) == 0) {
+    result = -EAGAIN;
+  } else {
+    result = write(descriptor, &one, sizeof one) == (ssize_t)sizeof one ? 0 : -errno;
+  }
   errno = saved;
   return result;
 }

@@ -207,6 +207,9 @@ extension VfioUserTests {
       let client = try served.client()
       let event = try Owned(eventfd(0, 0))
       #expect(client.errno(8, Client.setIRQs(36, index: 2), [event.number]) == 0)
+      #expect(fcntl(event.number, F_GETFL) & O_NONBLOCK != 0)
+      // The client has the same open file, so it can undo that.
+      #expect(fcntl(event.number, F_SETFL, O_RDWR) == 0)
       var most = UInt64.max - 1
       let written = unsafe write(event.number, &most, 8)
       try #require(written == 8)

@@ -7,6 +7,9 @@
 int chost_event_create(void);
 
 /// Adds 1 to an eventfd: 0, or a negative errno (-EAGAIN: its counter is full). Safe in a signal handler.
+///
+/// Looks first whether the counter has room: whoever else has the descriptor may have made it blocking again, and
+/// a write to a full one would then wait for its reader.
 int chost_event_signal(int descriptor);
 
 /// Empties an eventfd: 1 if it had been signalled, 0 if not, or a negative errno.
