@@ -36,7 +36,10 @@ class Scene:
         """Looks until the picture is the wanted one, for the device may still be at work."""
         end = time.monotonic() + self.options.patience
         while True:
-            difference = self.viewer.picture(output, cursor).difference(wanted)
+            try:
+                difference = self.viewer.picture(output, cursor).difference(wanted)
+            except CannotSee as why:        # as while an output changes over
+                difference = str(why)
             if difference is None:
                 return
             if time.monotonic() > end:
