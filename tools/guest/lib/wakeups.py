@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts how often a process wakes up: the times that its threads were given a processor.
+"""Counts how often a process wakes up: the times that one of its threads slept and was woken.
 
   wakeups.py PID SECONDS AT-MOST
 
@@ -9,11 +9,14 @@ import os, sys, time
 
 
 def switches(process):
-    """How often each thread was switched away from, by thread; one that came anew counts from 0."""
+    """How often each thread has gone to sleep of itself, each time to be woken, by thread; a new one counts from 0.
+
+    Being put aside for another process is no sleep: that would count the load of the machine.
+    """
     counts = {}
     for thread in os.listdir(f"/proc/{process}/task"):
         with open(f"/proc/{process}/task/{thread}/status") as file:
-            counts[thread] = sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+            counts[thread] = sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
     return counts
 
 
