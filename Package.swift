@@ -131,6 +131,16 @@ let package = Package(
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
+      name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
+    .testTarget(
+      name: "scanoutTests",
+      dependencies: [
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "VirtioGPUTests",
       dependencies: [
         "CHost", "CVirtioGPUABI", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore",
