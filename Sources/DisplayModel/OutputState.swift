@@ -146,4 +146,9 @@ struct OutputState {
     stale.removeAll()
     return taken
   }
+  /// Lets a front-end draw everything anew when it asks next.
+  mutating func replace(for attachment: Attachment) {
+    guard let index = viewers.firstIndex(where: { $0.attachment === attachment }) else { return }
+    viewers[index].isReplaced = true
+  }
 }

@@ -1,6 +1,8 @@
 import FrontEndAPI
+import Glibc
 import GuestRAM
 import HostThreads
+import Synchronization
 
 /// The pixels of a resource, shared by the device's thread, which fills them, and front-ends, which read them.
 ///
@@ -14,6 +16,9 @@ package final class PixelStore: Sendable {
   /// The pixel lock: held for one transfer, or for one band of a front-end's copy.
   private let pixels: Lock<PageMemory>
   private let charge: MemoryCharge
+  /// How many transfers wait for the pixel lock. A mutex goes to whoever comes first, and that would be the front-end
+  /// again, band after band; so it looks here before each.
+  private let waiting = Atomic(0)
 
   /// What a front-end copies at most before it lets the device's thread in again, in bytes.
   package static let bandSize = 256 << 10
@@ -34,11 +39,15 @@ package final class PixelStore: Sendable {
     self.charge = charge
   }
 
-  /// Runs `body` on the pixels, `stride * height` bytes, while nobody else reads or writes them.
+  /// Runs `body` on the pixels, `stride * height` bytes, while nobody else reads or writes them; the device's thread.
   func withPixels<Result, Failure: Error>(
     _ body: (inout PageMemory) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try pixels.withLock(body)
+    waiting.add(1, ordering: .relaxed)
+    return try pixels.withLock { (pixels: inout PageMemory) throws(Failure) in
+      waiting.subtract(1, ordering: .relaxed)
+      return try body(&pixels)
+    }
   }
 
   /// Copies a rectangle to the top left corner of `target`, as B, G, R and a fourth byte.
@@ -59,6 +68,7 @@ package final class PixelStore: Sendable {
     var row = 0
     while row < Int(rectangle.height) {
       let end = min(row + rowsInBand, Int(rectangle.height))
+      while waiting.load(ordering: .relaxed) > 0 { sched_yield() }
       pixels.withLock { pixels in
         let source = pixels.bytes
         for row in row..<end {

@@ -55,7 +55,12 @@ final class PublishedOutput: Sendable {
     let taken = surface.withLock { surface -> OutputState.Taken? in
       // Inside the surface's lock, so that whoever comes second waits until the first has copied.
       guard var taken = state.withLock({ $0.take(for: attachment) }) else { return nil }
-      if !surface.bringUpToDate(with: taken) { taken.view = nil }
+      if !surface.bringUpToDate(with: taken) {
+        // The host has no memory: the output counts as off, and as new when there is some again.
+        taken.view = nil
+        taken.isReplaced = true
+        state.withLock { $0.replace(for: attachment) }
+      }
       return taken
     }
     guard let taken else { return nil }

@@ -64,6 +64,17 @@ private let ok = VIRTIO_GPU_RESP_OK_NODATA.rawValue
     #expect(guest.type(Request.create(1, 4, 4)) == ok)  // it was not made before
   }
 
+  @Test func `a buffer with nothing to read is answered as unspecified`() throws {
+    let guest = try TestGuest()
+    for queue in 0..<2 {
+      let response = try #require(guest.send([], on: queue, room: 100))
+      #expect(response.count == 24)
+      #expect(word(response, 0) == VIRTIO_GPU_RESP_ERR_UNSPEC.rawValue)
+      #expect(response[4...].allSatisfy { $0 == 0 })
+    }
+    #expect(guest.device.refusals(.noHeader) == 2)
+  }
+
   @Test func `an answer that does not fit becomes an error of 24 bytes`() throws {
     let guest = try TestGuest()
     for (request, size) in [(Request.displayInfo(), 408), (Request.edid(0), 1056)] {

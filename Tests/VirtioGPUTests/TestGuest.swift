@@ -4,9 +4,8 @@ import DisplayModel
 import FrontEndAPI
 import Glibc
 import GuestRAM
+import VirtioCore
 import VirtioGPU
-
-@testable import VirtioCore
 
 /// A guest with a device and two rings in its memory; requests are laid out by the system's own header.
 final class TestGuest {
@@ -21,7 +20,7 @@ final class TestGuest {
   let device: GPUDevice
   let memory = GuestMemory()
   let descriptor: CInt
-  private var queues: [Virtqueue] = []
+  private let state: DeviceState
   private var sent: [UInt16] = [0, 0]
 
   init(
@@ -30,21 +29,28 @@ final class TestGuest {
   ) throws {
     device = try GPUDevice(
       outputs: outputs.map { OutputMode(width: $0.0, height: $0.1)! }, limits: limits, log: log)
+    state = DeviceState(device: device, memory: memory, scheduling: .inline)
     descriptor = unsafe chost_memfd("guest", UInt64(Self.pages * 4096), true)
     precondition(descriptor >= 0)
     try map()
-    for index in 0..<2 {
-      var setup = QueueSetup(maximumSize: Self.queueSize)
-      setup.descriptorArea = UInt64(Self.ring(index))
-      setup.driverArea = UInt64(Self.ring(index) + 0x1000)
-      setup.deviceArea = UInt64(Self.ring(index) + 0x2000)
-      setup.isEnabled = true
-      let resets = Virtqueue.HostResets()
-      queues.append(
-        try memory.withAccess { access throws(RingFault) in
-          try Virtqueue(index: index, setup: setup, features: [.version1], era: 0, resets: resets, in: access)
-        })
+    var status: DeviceStatus = [.acknowledge, .driver]
+    state.writeStatus(status)
+    state.acceptWord(0, state.offered.word(0) & 2)
+    state.acceptWord(1, 1)  // VERSION_1
+    status.insert(.featuresOK)
+    state.writeStatus(status)
+    state.setBusMaster(true)
+    for index in 0..<2 as Range<UInt16> {
+      let ring = UInt64(Self.ring(Int(index)))
+      state.setQueueSize(index, Self.queueSize)
+      state.setDescriptorArea(index, ring)
+      state.setDriverArea(index, ring + 0x1000)
+      state.setDeviceArea(index, ring + 0x2000)
+      state.enableQueue(index)
     }
+    status.insert(.driverOK)
+    state.writeStatus(status)
+    precondition(state.status == status)
   }
 
   deinit { close(descriptor) }
@@ -99,7 +105,7 @@ final class TestGuest {
     write(little(0, 2), at: ring + 0x1000 + 4 + slot * 2)  // the chain always starts at descriptor 0
     sent[queue] &+= 1
     write(little(Int(sent[queue]), 2), at: ring + 0x1000 + 2)
-    work(queue)
+    state.notify(UInt16(queue))  // worked on this thread, before it returns
     guard read(2, at: ring + 0x2000 + 2) == little(Int(sent[queue]), 2) else { return nil }
     let used = read(8, at: ring + 0x2000 + 4 + slot * 8)
     let count = used[4...].reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -107,14 +113,6 @@ final class TestGuest {
     // What lies behind the response must not have been touched.
     precondition(area[count...].allSatisfy { $0 == 0xa5 }, "written beyond the used length")
     return Array(area[..<count])
-  }
-
-  private func work(_ queue: Int) {
-    try! memory.withAccess { access in
-      while let chain = try queues[queue].next(in: access) {
-        device.process(chain, from: queues[queue], in: access)
-      }
-    }
   }
 
   /// The type of the response to a request, 0 when there is none.
