@@ -108,6 +108,13 @@ let package = Package(
     .testTarget(
       name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),
     .testTarget(
+      name: "DeviceTests",
+      dependencies: [
+        "DisplayModel", "FrontEndAPI", "GuestDriver", "GuestRAM", "PCIBus", "ScanoutDevice", "VfioUser",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "DisplayModelTests",
       dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
