@@ -1,8 +1,8 @@
 /// How one request and the room for its answer are cut into descriptors (virtio 1.4 §2.7.4: the
 /// framing is independent of the contents).
-public struct ChainLayout: Hashable, Sendable {
+package struct ChainLayout: Hashable, Sendable {
   /// How a run of bytes is cut.
-  public enum Cut: Hashable, Sendable {
+  package enum Cut: Hashable, Sendable {
     case whole
     /// So many pieces of about the same size.
     case pieces(Int)
@@ -13,7 +13,7 @@ public struct ChainLayout: Hashable, Sendable {
   }
 
   /// What goes through an indirect table (§2.7.5.3).
-  public enum Indirection: Hashable, Sendable {
+  package enum Indirection: Hashable, Sendable {
     case none
     /// All descriptors in one table.
     case all
@@ -21,17 +21,17 @@ public struct ChainLayout: Hashable, Sendable {
     case after(Int)
   }
 
-  public var request: Cut = .whole
-  public var response: Cut = .whole
-  public var indirection: Indirection = .none
+  package var request: Cut = .whole
+  package var response: Cut = .whole
+  package var indirection: Indirection = .none
   /// Sets WRITE on the INDIRECT descriptor too, which the device must ignore (§2.7.5.3.2).
-  public var marksIndirectWritable = false
+  package var marksIndirectWritable = false
   /// Offset from a 16-byte boundary of each buffer, in bytes.
-  public var skew = 0
+  package var skew = 0
   /// Keeps every piece apart from its neighbours in memory.
-  public var scatters = false
+  package var scatters = false
 
-  public init(
+  package init(
     request: Cut = .whole, response: Cut = .whole, indirection: Indirection = .none, skew: Int = 0
   ) {
     self.request = request
@@ -41,7 +41,7 @@ public struct ChainLayout: Hashable, Sendable {
   }
 
   /// The sizes of the pieces of `count` bytes.
-  public static func sizes(of count: Int, _ cut: Cut) -> [Int] {
+  package static func sizes(of count: Int, _ cut: Cut) -> [Int] {
     guard count > 0 else { return [] }
     switch cut {
     case .whole:
@@ -64,20 +64,20 @@ public struct ChainLayout: Hashable, Sendable {
 }
 
 /// A request laid out in guest memory, ready for a ring.
-public struct LaidOutChain: Sendable {
-  public var descriptors: [RingDescriptor]
+package struct LaidOutChain: Sendable {
+  package var descriptors: [RingDescriptor]
   /// Where the request's bytes are, in order.
-  public var requestExtents: [GuestExtent]
+  package var requestExtents: [GuestExtent]
   /// Where the answer's bytes will be, in order.
-  public var responseExtents: [GuestExtent]
+  package var responseExtents: [GuestExtent]
   /// Where the indirect table is, if there is one.
-  public var indirectTable: GuestExtent?
+  package var indirectTable: GuestExtent?
 }
 
 extension GuestRAMImage {
   /// Writes a request into newly allocated memory, makes room for the answer filled with 0xa5, and
   /// describes both.
-  public func layOut(
+  package func layOut(
     request: [UInt8], responseRoom: Int, _ layout: ChainLayout = ChainLayout()
   ) throws -> LaidOutChain {
     let requestExtents = try place(request.count, layout.request, layout)
@@ -92,7 +92,7 @@ extension GuestRAMImage {
   }
 
   /// Describes buffers that are in guest memory already.
-  public func describe(
+  package func describe(
     request: [GuestExtent], response: [GuestExtent], _ layout: ChainLayout = ChainLayout()
   ) throws -> LaidOutChain {
     let descriptors =
@@ -118,7 +118,7 @@ extension GuestRAMImage {
   }
 
   /// Writes a table of descriptors linked one after the other.
-  public func indirectTable(_ descriptors: [RingDescriptor], skew: Int = 0) throws -> GuestExtent {
+  package func indirectTable(_ descriptors: [RingDescriptor], skew: Int = 0) throws -> GuestExtent {
     let count = descriptors.count * RingDescriptor.size
     let address = try allocate(count, alignment: 16, skew: skew)
     for (index, entry) in descriptors.enumerated() {

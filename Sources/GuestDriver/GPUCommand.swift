@@ -1,12 +1,12 @@
 /// The fixed header of every request and response (`struct virtio_gpu_ctrl_hdr`, virtio 1.4 §5.7.6.7).
-public struct GPUHeader: Hashable, Sendable {
-  public var type: UInt32
-  public var flags: UInt32
-  public var fenceID: UInt64
-  public var contextID: UInt32
-  public var ringIndex: UInt8
+package struct GPUHeader: Hashable, Sendable {
+  package var type: UInt32
+  package var flags: UInt32
+  package var fenceID: UInt64
+  package var contextID: UInt32
+  package var ringIndex: UInt8
 
-  public init(
+  package init(
     type: UInt32, flags: UInt32 = 0, fenceID: UInt64 = 0, contextID: UInt32 = 0, ringIndex: UInt8 = 0
   ) {
     self.type = type
@@ -17,7 +17,7 @@ public struct GPUHeader: Hashable, Sendable {
   }
 
   /// Reads a header from the first 24 bytes; nil if there are fewer.
-  public init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     guard bytes.count >= GPULayout.headerSize else { return nil }
     type = bytes.field32(at: 0)
     flags = bytes.field32(at: 4)
@@ -26,7 +26,7 @@ public struct GPUHeader: Hashable, Sendable {
     ringIndex = bytes[20]
   }
 
-  public var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append32(type)
     bytes.append32(flags)
@@ -37,23 +37,23 @@ public struct GPUHeader: Hashable, Sendable {
   }
 
   /// Whether VIRTIO_GPU_FLAG_FENCE is set.
-  public var isFenced: Bool { flags & GPULayout.fenceFlag != 0 }
+  package var isFenced: Bool { flags & GPULayout.fenceFlag != 0 }
 }
 
 /// A piece of backing (`struct virtio_gpu_mem_entry`).
-public struct GPUMemoryEntry: Hashable, Sendable {
-  public var address: UInt64
+package struct GPUMemoryEntry: Hashable, Sendable {
+  package var address: UInt64
   /// In bytes.
-  public var length: UInt32
+  package var length: UInt32
 
-  public init(address: UInt64, length: UInt32) {
+  package init(address: UInt64, length: UInt32) {
     self.address = address
     self.length = length
   }
 }
 
 /// A request of the GPU device with any values in its fields (virtio 1.4 §5.7.6.8 to §5.7.6.10).
-public enum GPUCommand: Hashable, Sendable {
+package enum GPUCommand: Hashable, Sendable {
   case getDisplayInfo
   case getEDID(scanout: UInt32)
   case createResource2D(id: UInt32, format: UInt32, width: UInt32, height: UInt32)
@@ -78,7 +78,7 @@ public enum GPUCommand: Hashable, Sendable {
   case raw(type: UInt32, [UInt8])
 
   /// The number in the header.
-  public var type: UInt32 {
+  package var type: UInt32 {
     typealias Request = GPULayout.Request
     return switch self {
     case .getDisplayInfo: Request.getDisplayInfo
@@ -102,7 +102,7 @@ public enum GPUCommand: Hashable, Sendable {
   }
 
   /// The queue it belongs on (§5.7.2).
-  public var queue: UInt16 {
+  package var queue: UInt16 {
     switch self {
     case .updateCursor, .moveCursor: GPULayout.cursorQueue
     default: GPULayout.controlQueue
@@ -110,7 +110,7 @@ public enum GPUCommand: Hashable, Sendable {
   }
 
   /// What a driver reserves for the answer.
-  public var responseRoom: Int {
+  package var responseRoom: Int {
     switch self {
     case .getDisplayInfo: GPULayout.displayInfoSize
     case .getEDID: GPULayout.edidSize
@@ -120,19 +120,19 @@ public enum GPUCommand: Hashable, Sendable {
   }
 
   /// The whole request under a header; its `type` is replaced by the command's.
-  public func encoded(_ header: GPUHeader = GPUHeader(type: 0)) -> [UInt8] {
+  package func encoded(_ header: GPUHeader = GPUHeader(type: 0)) -> [UInt8] {
     var header = header
     header.type = type
     return header.encoded + body
   }
 
   /// The whole request with a fence (VIRTIO_GPU_FLAG_FENCE).
-  public func encoded(fence: UInt64) -> [UInt8] {
+  package func encoded(fence: UInt64) -> [UInt8] {
     encoded(GPUHeader(type: 0, flags: GPULayout.fenceFlag, fenceID: fence))
   }
 
   /// What follows the header.
-  public var body: [UInt8] {
+  package var body: [UInt8] {
     var bytes: [UInt8] = []
     switch self {
     case .getDisplayInfo:

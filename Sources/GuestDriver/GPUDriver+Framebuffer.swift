@@ -1,15 +1,15 @@
 /// A 2D resource with its backing in guest memory.
-public struct Framebuffer: Sendable {
-  public var resource: UInt32
-  public var format: GPUFormat
+package struct Framebuffer: Sendable {
+  package var resource: UInt32
+  package var format: GPUFormat
   /// In pixels.
-  public var width: Int
-  public var height: Int
+  package var width: Int
+  package var height: Int
   /// The pieces of the backing, in the order of the resource's bytes.
-  public var backing: [GuestExtent]
+  package var backing: [GuestExtent]
 
   /// Describes a framebuffer; nothing is sent to the device.
-  public init(resource: UInt32, format: GPUFormat, width: Int, height: Int, backing: [GuestExtent]) {
+  package init(resource: UInt32, format: GPUFormat, width: Int, height: Int, backing: [GuestExtent]) {
     self.resource = resource
     self.format = format
     self.width = width
@@ -18,20 +18,20 @@ public struct Framebuffer: Sendable {
   }
 
   /// Bytes from one line to the next: a 2D resource has no padding.
-  public var stride: Int { width * 4 }
-  public var byteCount: Int { stride * height }
+  package var stride: Int { width * 4 }
+  package var byteCount: Int { stride * height }
 
   /// The whole resource.
-  public var bounds: GPURect { GPURect(0, 0, UInt32(width), UInt32(height)) }
+  package var bounds: GPURect { GPURect(0, 0, UInt32(width), UInt32(height)) }
 
   /// Where a rectangle's first byte lies in the backing.
-  public func offset(of rect: GPURect) -> UInt64 {
+  package func offset(of rect: GPURect) -> UInt64 {
     UInt64(rect.y) * UInt64(stride) + UInt64(rect.x) * 4
   }
 }
 
 /// How a framebuffer's backing lies in memory.
-public enum BackingLayout: Hashable, Sendable {
+package enum BackingLayout: Hashable, Sendable {
   case contiguous
   /// Pages of 4 KiB in a shuffled order.
   case shuffledPages(seed: UInt64)
@@ -41,7 +41,7 @@ public enum BackingLayout: Hashable, Sendable {
 
 extension GPUDriver {
   /// Allocates backing, creates the resource and attaches the one to the other.
-  public func createFramebuffer(
+  package func createFramebuffer(
     width: Int, height: Int, format: GPUFormat = .bgrx, layout: BackingLayout = .contiguous
   ) throws -> Framebuffer {
     let framebuffer = Framebuffer(
@@ -55,7 +55,7 @@ extension GPUDriver {
   }
 
   /// Allocates backing of `count` bytes.
-  public func allocateBacking(_ count: Int, _ layout: BackingLayout) throws -> [GuestExtent] {
+  package func allocateBacking(_ count: Int, _ layout: BackingLayout) throws -> [GuestExtent] {
     switch layout {
     case .contiguous:
       return [GuestExtent(address: try ram.allocate(count, alignment: 4096), count: count)]
@@ -82,7 +82,7 @@ extension GPUDriver {
   }
 
   /// Writes bytes at an offset of a framebuffer's backing.
-  public func write(_ bytes: [UInt8], at offset: Int, of framebuffer: Framebuffer) {
+  package func write(_ bytes: [UInt8], at offset: Int, of framebuffer: Framebuffer) {
     var start = 0, done = 0
     for extent in framebuffer.backing where done < bytes.count {
       let end = start + extent.count, at = offset + done
@@ -96,7 +96,7 @@ extension GPUDriver {
   }
 
   /// Paints a rectangle of the backing; the device does not know of it before a transfer.
-  public func draw(
+  package func draw(
     _ framebuffer: Framebuffer, in rect: GPURect? = nil, _ pixel: (_ x: Int, _ y: Int) -> GPUPixel
   ) {
     let rect = rect ?? framebuffer.bounds
@@ -109,31 +109,31 @@ extension GPUDriver {
   }
 
   /// Makes an output show a framebuffer, or a rectangle of it.
-  public func show(_ framebuffer: Framebuffer, _ rect: GPURect? = nil, on scanout: UInt32 = 0) throws {
+  package func show(_ framebuffer: Framebuffer, _ rect: GPURect? = nil, on scanout: UInt32 = 0) throws {
     try expectOK(
       .setScanout(rect ?? framebuffer.bounds, scanout: scanout, resource: framebuffer.resource))
   }
 
   /// Transfers a rectangle from the backing, then flushes it.
-  public func present(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
+  package func present(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
     try transfer(framebuffer, rect)
     try flush(framebuffer, rect)
   }
 
   /// Copies a rectangle of the backing into the resource; the offset names its first byte.
-  public func transfer(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
+  package func transfer(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
     let rect = rect ?? framebuffer.bounds
     try expectOK(
       .transferToHost2D(rect, offset: framebuffer.offset(of: rect), resource: framebuffer.resource))
   }
 
   /// Brings a rectangle of a resource to the outputs that show it.
-  public func flush(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
+  package func flush(_ framebuffer: Framebuffer, _ rect: GPURect? = nil) throws {
     try expectOK(.flush(rect ?? framebuffer.bounds, resource: framebuffer.resource))
   }
 
   /// Loads a 64x64 cursor image and shows it (virtio 1.4 §5.7.6.6).
-  public func showCursor(
+  package func showCursor(
     _ image: Framebuffer, on scanout: UInt32 = 0, x: UInt32, y: UInt32, hotX: UInt32 = 0, hotY: UInt32 = 0
   ) throws {
     try transfer(image)
@@ -144,7 +144,7 @@ extension GPUDriver {
 
 extension GPUMemoryEntry {
   /// An entry for a piece of memory.
-  public init(_ extent: GuestExtent) {
+  package init(_ extent: GuestExtent) {
     self.init(address: extent.address, length: UInt32(truncatingIfNeeded: extent.count))
   }
 }

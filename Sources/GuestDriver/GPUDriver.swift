@@ -3,34 +3,34 @@
 /// The shortest way: `GPUDriver(machine, ram: ram)`, `bringUp()`, `createFramebuffer`, `show`, `draw`,
 /// `present`. Whoever wants to misbehave finds each step below as a call of its own, and the registers
 /// and rings open. One thread at a time.
-public final class GPUDriver {
+package final class GPUDriver {
   /// How to bring the device up.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Of the features offered, those to accept; bit numbers 0 to 63.
-    public var wantedFeatures: UInt64 =
+    package var wantedFeatures: UInt64 =
       1 << UInt64(VirtioLayout.Feature.version1) | 1 << UInt64(VirtioLayout.Feature.indirectDescriptors)
       | 1 << UInt64(VirtioLayout.Feature.eventIndex) | 1 << UInt64(GPULayout.Feature.edid)
     /// Queue size for both queues, reduced to the device's maximum; nil for that maximum.
-    public var queueSize: Int?
+    package var queueSize: Int?
     /// MSI-X if the device has it, else INTx.
-    public var usesVectors = true
+    package var usesVectors = true
     /// Extra distance of each ring part from its alignment, in multiples of that alignment.
-    public var ringSkew = 0
+    package var ringSkew = 0
 
-    public init() {}
+    package init() {}
   }
 
-  public let machine: any Machine
-  public let ram: GuestRAMImage
+  package let machine: any Machine
+  package let ram: GuestRAMImage
   /// There after `discover`.
-  public private(set) var function: VirtioFunction!
+  package private(set) var function: VirtioFunction!
   /// Features accepted by the last negotiation.
-  public private(set) var features: UInt64 = 0
+  package private(set) var features: UInt64 = 0
   /// There after `setUpQueues`.
-  public private(set) var control: SplitRing!
-  public private(set) var cursor: SplitRing!
+  package private(set) var control: SplitRing!
+  package private(set) var cursor: SplitRing!
   /// How long to wait for an answer.
-  public var timeoutInMilliseconds = 5000
+  package var timeoutInMilliseconds = 5000
   private var notifyOffsets: [UInt16] = [0, 0]
   private var vectors: [InterruptLine] = [.pin, .pin, .pin]
   private var nextResource: UInt32 = 1
@@ -38,7 +38,7 @@ public final class GPUDriver {
 
   /// - Parameter ram: guest memory, whose blocks are mapped to the machine already; the first one has
   ///   to hold rings, requests and framebuffers.
-  public init(_ machine: any Machine, ram: GuestRAMImage) {
+  package init(_ machine: any Machine, ram: GuestRAMImage) {
     self.machine = machine
     self.ram = ram
     startOfMemory = ram.mark
@@ -47,7 +47,7 @@ public final class GPUDriver {
   // MARK: Bring-up
 
   /// Probes the function and brings it up until DRIVER_OK (virtio 1.4 §3.1.1).
-  public func bringUp(_ options: Options = Options()) throws {
+  package func bringUp(_ options: Options = Options()) throws {
     try discover()
     try reset()
     try negotiate(options)
@@ -56,7 +56,7 @@ public final class GPUDriver {
   }
 
   /// Finds the GPU by configuration reads and gives it addresses and bus mastering.
-  public func discover() throws {
+  package func discover() throws {
     let inventory = try PCIInventory(probing: machine)
     guard inventory.vendorID == VirtioLayout.vendorID,
       inventory.deviceID == VirtioLayout.modernDeviceIDBase + VirtioLayout.gpuDeviceID
@@ -69,7 +69,7 @@ public final class GPUDriver {
   /// Resets the device by its status register and waits for it (§4.1.4.3.2).
   ///
   /// All memory given out so far is free again: the device has let go of it.
-  public func reset() throws {
+  package func reset() throws {
     try function.setStatus(0)
     var polls = 0
     while try function.status != 0 {
@@ -81,7 +81,7 @@ public final class GPUDriver {
   }
 
   /// ACKNOWLEDGE, DRIVER, the features, FEATURES_OK.
-  public func negotiate(_ options: Options = Options()) throws {
+  package func negotiate(_ options: Options = Options()) throws {
     typealias Status = VirtioLayout.Status
     try function.setStatus(Status.acknowledge)
     try function.setStatus(Status.acknowledge | Status.driver)
@@ -94,14 +94,14 @@ public final class GPUDriver {
   }
 
   /// Interrupts, then both queues.
-  public func setUpQueues(_ options: Options = Options()) throws {
+  package func setUpQueues(_ options: Options = Options()) throws {
     try setUpInterrupts(options)
     control = try setUpQueue(GPULayout.controlQueue, options)
     cursor = try setUpQueue(GPULayout.cursorQueue, options)
   }
 
   /// Vectors 0, 1 and 2 for configuration and the two queues, or the one pin for all.
-  public func setUpInterrupts(_ options: Options = Options()) throws {
+  package func setUpInterrupts(_ options: Options = Options()) throws {
     guard options.usesVectors, let table = function.inventory.vectorTable else {
       if function.inventory.vectorTable != nil { try function.setVectorControl(0) }
       try machine.connectInterrupt(.pin)
@@ -121,7 +121,7 @@ public final class GPUDriver {
   }
 
   /// Reads the size, places the ring, programs it and enables it.
-  public func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> SplitRing {
+  package func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> SplitRing {
     try function.write(.queueSelect, UInt64(queue))
     let maximum = Int(try function.read(.queueSize))
     guard maximum > 0 else { throw DriverError.missing("queue \(queue)") }
@@ -148,34 +148,34 @@ public final class GPUDriver {
   }
 
   /// Writes the three addresses of the selected queue.
-  public func program(_ places: RingPlaces) throws {
+  package func program(_ places: RingPlaces) throws {
     try function.write(.queueDescriptorArea, places.descriptorTable)
     try function.write(.queueDriverArea, places.available)
     try function.write(.queueDeviceArea, places.used)
   }
 
   /// Whether a feature was negotiated.
-  public func accepted(_ feature: Int) -> Bool { features >> UInt64(feature) & 1 != 0 }
+  package func accepted(_ feature: Int) -> Bool { features >> UInt64(feature) & 1 != 0 }
 
   /// The interrupt of a queue.
-  public func line(of queue: UInt16) -> InterruptLine { vectors[Int(queue) + 1] }
+  package func line(of queue: UInt16) -> InterruptLine { vectors[Int(queue) + 1] }
 
   /// The interrupt of configuration changes.
-  public var configurationLine: InterruptLine { vectors[0] }
+  package var configurationLine: InterruptLine { vectors[0] }
 
   // MARK: Requests
 
   /// The ring of a queue number.
-  public func ring(_ queue: UInt16) -> SplitRing { queue == GPULayout.cursorQueue ? cursor : control }
+  package func ring(_ queue: UInt16) -> SplitRing { queue == GPULayout.cursorQueue ? cursor : control }
 
   /// Rings a queue's doorbell.
-  public func kick(_ queue: UInt16) throws {
+  package func kick(_ queue: UInt16) throws {
     try function.kick(queue: queue, notifyOffset: notifyOffsets[Int(queue)])
   }
 
   /// Puts a chain in a ring and rings the doorbell if the device wants that.
   @discardableResult
-  public func submit(_ chain: [RingDescriptor], on queue: UInt16 = GPULayout.controlQueue) throws -> UInt16 {
+  package func submit(_ chain: [RingDescriptor], on queue: UInt16 = GPULayout.controlQueue) throws -> UInt16 {
     let ring = ring(queue), old = ring.availableIndex
     let head = try ring.offer(chain)
     if ring.wantsKick(since: old) { try kick(queue) }
@@ -183,7 +183,7 @@ public final class GPUDriver {
   }
 
   /// Waits for the next used element of a queue, woken by its interrupt.
-  public func awaitUsed(_ queue: UInt16 = GPULayout.controlQueue) throws -> UsedElement {
+  package func awaitUsed(_ queue: UInt16 = GPULayout.controlQueue) throws -> UsedElement {
     let ring = ring(queue), line = line(of: queue)
     var waited = 0
     while true {
@@ -205,7 +205,7 @@ public final class GPUDriver {
   }
 
   /// Sends any bytes and waits for the answer; the memory for both is given back afterwards.
-  public func send(
+  package func send(
     _ request: [UInt8], on queue: UInt16 = GPULayout.controlQueue, responseRoom: Int = GPULayout.headerSize,
     layout: ChainLayout = ChainLayout()
   ) throws -> GPUReply {
@@ -216,7 +216,7 @@ public final class GPUDriver {
   }
 
   /// Sends a chain that is in memory already and waits for its answer.
-  public func send(_ chain: LaidOutChain, on queue: UInt16 = GPULayout.controlQueue) throws -> GPUReply {
+  package func send(_ chain: LaidOutChain, on queue: UInt16 = GPULayout.controlQueue) throws -> GPUReply {
     let head = try submit(chain.descriptors, on: queue)
     let element = try awaitUsed(queue)
     guard element.head == UInt32(head) else {
@@ -226,12 +226,12 @@ public final class GPUDriver {
   }
 
   /// The bytes in the room for an answer.
-  public func answer(in chain: LaidOutChain) -> [UInt8] {
+  package func answer(in chain: LaidOutChain) -> [UInt8] {
     chain.responseExtents.flatMap { ram.read($0.address, count: $0.count) }
   }
 
   /// Sends a command on its own queue with room for its answer.
-  public func send(
+  package func send(
     _ command: GPUCommand, fence: UInt64? = nil, layout: ChainLayout = ChainLayout()
   ) throws -> GPUReply {
     let bytes = fence.map { command.encoded(fence: $0) } ?? command.encoded()
@@ -240,7 +240,7 @@ public final class GPUDriver {
 
   /// Sends a command that has to succeed.
   @discardableResult
-  public func expectOK(_ command: GPUCommand) throws -> GPUReply {
+  package func expectOK(_ command: GPUCommand) throws -> GPUReply {
     let reply = try send(command)
     guard reply.isOK else {
       throw DriverError.deviceFault("response \(String(reply.type, radix: 16)) to \(command)")
@@ -249,7 +249,7 @@ public final class GPUDriver {
   }
 
   /// A resource id that this driver has not used since the last reset.
-  public func makeResourceID() -> UInt32 {
+  package func makeResourceID() -> UInt32 {
     defer { nextResource += 1 }
     return nextResource
   }

@@ -1,37 +1,37 @@
 /// What came back for one request: the used element and the bytes in the room for the answer.
-public struct GPUReply: Hashable, Sendable {
+package struct GPUReply: Hashable, Sendable {
   /// What the used ring says was written, in bytes.
-  public var usedLength: UInt32
+  package var usedLength: UInt32
   /// The whole room; what the device did not write is 0xa5.
-  public var room: [UInt8]
+  package var room: [UInt8]
 
-  public init(usedLength: UInt32, room: [UInt8]) {
+  package init(usedLength: UInt32, room: [UInt8]) {
     self.usedLength = usedLength
     self.room = room
   }
 
   /// The bytes the device says it wrote.
-  public var bytes: [UInt8] { Array(room.prefix(Int(usedLength))) }
+  package var bytes: [UInt8] { Array(room.prefix(Int(usedLength))) }
 
   /// The response's header, if one was written.
-  public var header: GPUHeader? { GPUHeader(bytes) }
+  package var header: GPUHeader? { GPUHeader(bytes) }
 
   /// The response's type, 0 if there is none.
-  public var type: UInt32 { header?.type ?? 0 }
+  package var type: UInt32 { header?.type ?? 0 }
 
   /// Whether the device answered with one of the OK types.
-  public var isOK: Bool { (0x1100..<0x1200).contains(type) }
+  package var isOK: Bool { (0x1100..<0x1200).contains(type) }
 
   /// Whether nothing was written after what the used ring says.
-  public var restIsUntouched: Bool { room.dropFirst(Int(usedLength)).allSatisfy { $0 == 0xa5 } }
+  package var restIsUntouched: Bool { room.dropFirst(Int(usedLength)).allSatisfy { $0 == 0xa5 } }
 
   /// One entry of the display information.
-  public struct Display: Hashable, Sendable {
-    public var rect: GPURect
-    public var isEnabled: Bool
-    public var flags: UInt32
+  package struct Display: Hashable, Sendable {
+    package var rect: GPURect
+    package var isEnabled: Bool
+    package var flags: UInt32
 
-    public init(rect: GPURect, isEnabled: Bool, flags: UInt32) {
+    package init(rect: GPURect, isEnabled: Bool, flags: UInt32) {
       self.rect = rect
       self.isEnabled = isEnabled
       self.flags = flags
@@ -39,7 +39,7 @@ public struct GPUReply: Hashable, Sendable {
   }
 
   /// The 16 entries of a display information response; nil if this is none.
-  public var displays: [Display]? {
+  package var displays: [Display]? {
     let bytes = bytes
     guard type == GPULayout.Response.okDisplayInfo, bytes.count >= GPULayout.displayInfoSize else {
       return nil
@@ -55,7 +55,7 @@ public struct GPUReply: Hashable, Sendable {
   }
 
   /// The EDID of a response that carries one; nil if this is none or its size lies.
-  public var edid: [UInt8]? {
+  package var edid: [UInt8]? {
     let bytes = bytes
     guard type == GPULayout.Response.okEDID, bytes.count >= GPULayout.headerSize + 8 else { return nil }
     let size = Int(bytes.field32(at: GPULayout.headerSize)), from = GPULayout.headerSize + 8

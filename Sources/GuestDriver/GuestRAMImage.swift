@@ -1,10 +1,10 @@
 /// A place in guest-physical memory.
-public struct GuestExtent: Hashable, Sendable {
-  public var address: UInt64
+package struct GuestExtent: Hashable, Sendable {
+  package var address: UInt64
   /// In bytes.
-  public var count: Int
+  package var count: Int
 
-  public init(address: UInt64, count: Int) {
+  package init(address: UInt64, count: Int) {
     self.address = address
     self.count = count
   }
@@ -14,16 +14,16 @@ public struct GuestExtent: Hashable, Sendable {
 ///
 /// Accesses may cross from one block into its neighbour. Memory stays readable here after the device
 /// has lost it, as it does for a guest.
-public final class GuestRAMImage {
+package final class GuestRAMImage {
   /// The blocks in the order they were added.
-  public private(set) var blocks: [RAMBlock] = []
+  package private(set) var blocks: [RAMBlock] = []
   private var next: UInt64 = 0
   private var limit: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// Adds a block; the first one is where `allocate` takes memory from.
-  public func add(_ block: RAMBlock) {
+  package func add(_ block: RAMBlock) {
     if blocks.isEmpty {
       // The first page stays free: address 0 is nobody's structure by accident.
       next = block.base + 4096
@@ -33,17 +33,17 @@ public final class GuestRAMImage {
   }
 
   /// The block that holds an address, if there is one.
-  public func block(at address: UInt64) -> RAMBlock? {
+  package func block(at address: UInt64) -> RAMBlock? {
     blocks.first { $0.contains(address, count: 1) }
   }
 
   /// The first address behind every block: no memory there.
-  public var endOfRAM: UInt64 { blocks.map(\.end).max() ?? 0 }
+  package var endOfRAM: UInt64 { blocks.map(\.end).max() ?? 0 }
 
   // MARK: Allocation
 
   /// Takes `count` bytes from the first block, zeroed, at a multiple of `alignment` plus `skew`.
-  public func allocate(_ count: Int, alignment: Int = 16, skew: Int = 0) throws -> UInt64 {
+  package func allocate(_ count: Int, alignment: Int = 16, skew: Int = 0) throws -> UInt64 {
     let step = UInt64(alignment)
     let address = (next + step - 1) / step * step + UInt64(skew)
     guard address < limit, UInt64(count) <= limit - address else { throw DriverError.outOfMemory }
@@ -53,18 +53,18 @@ public final class GuestRAMImage {
   }
 
   /// How far `allocate` has come; hand it to `release` to take back all that came after.
-  public var mark: UInt64 { next }
+  package var mark: UInt64 { next }
 
   /// Takes back everything allocated since `mark`.
-  public func release(to mark: UInt64) { next = mark }
+  package func release(to mark: UInt64) { next = mark }
 
   /// What `allocate` can still hand out, in bytes.
-  public var freeByteCount: Int { Int(limit - next) }
+  package var freeByteCount: Int { Int(limit - next) }
 
   // MARK: Access
 
   /// Copies bytes to guest memory, across neighbouring blocks.
-  public func write(_ bytes: [UInt8], at address: UInt64) {
+  package func write(_ bytes: [UInt8], at address: UInt64) {
     var at = address, rest = bytes[...]
     while !rest.isEmpty {
       let block = existingBlock(at: at)
@@ -76,7 +76,7 @@ public final class GuestRAMImage {
   }
 
   /// Copies bytes from guest memory, across neighbouring blocks.
-  public func read(_ address: UInt64, count: Int) -> [UInt8] {
+  package func read(_ address: UInt64, count: Int) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(count)
     while result.count < count {
@@ -88,7 +88,7 @@ public final class GuestRAMImage {
   }
 
   /// Sets bytes of guest memory to one value, across neighbouring blocks.
-  public func fill(_ address: UInt64, count: Int, with byte: UInt8) {
+  package func fill(_ address: UInt64, count: Int, with byte: UInt8) {
     var at = address, rest = count
     while rest > 0 {
       let block = existingBlock(at: at)
@@ -100,20 +100,20 @@ public final class GuestRAMImage {
   }
 
   /// Writes a little-endian field of `width` bytes.
-  public func store(_ value: UInt64, width: Int, at address: UInt64) {
+  package func store(_ value: UInt64, width: Int, at address: UInt64) {
     var bytes: [UInt8] = []
     bytes.append(value, width: width)
     write(bytes, at: address)
   }
 
   /// Reads a little-endian field of `width` bytes.
-  public func load(_ address: UInt64, width: Int) -> UInt64 {
+  package func load(_ address: UInt64, width: Int) -> UInt64 {
     read(address, count: width).field(at: 0, width: width)
   }
 
-  public func loadAcquire16(_ address: UInt64) -> UInt16 { existingBlock(at: address).loadAcquire16(address) }
+  package func loadAcquire16(_ address: UInt64) -> UInt16 { existingBlock(at: address).loadAcquire16(address) }
 
-  public func storeRelease16(_ address: UInt64, _ value: UInt16) {
+  package func storeRelease16(_ address: UInt64, _ value: UInt16) {
     existingBlock(at: address).storeRelease16(address, value)
   }
 

@@ -3,7 +3,7 @@
 /// It is all the simulator knows of the device under it. An adapter carries the accesses out as they
 /// are, so that wrong ones reach the device too: odd widths, offsets past the end, unmapped memory.
 /// Used from one thread at a time, except `waitForInterrupt`.
-public protocol Machine: AnyObject {
+package protocol Machine: AnyObject {
   /// Reads `width` bytes of configuration space, little-endian.
   func readConfig(_ offset: Int, width: Int) throws -> UInt32
   /// Writes the low `width` bytes of `value` to configuration space, little-endian.
@@ -35,7 +35,7 @@ public protocol Machine: AnyObject {
 }
 
 /// One of a function's interrupts.
-public enum InterruptLine: Hashable, Sendable {
+package enum InterruptLine: Hashable, Sendable {
   /// The level-triggered pin.
   case pin
   /// An entry of the MSI-X table.
@@ -43,17 +43,17 @@ public enum InterruptLine: Hashable, Sendable {
 }
 
 /// What the device may do with a block of guest memory.
-public struct RAMAccess: OptionSet, Sendable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+package struct RAMAccess: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  public static let readable = RAMAccess(rawValue: 1 << 0)
-  public static let writable = RAMAccess(rawValue: 1 << 1)
-  public static let readWrite: RAMAccess = [.readable, .writable]
+  package static let readable = RAMAccess(rawValue: 1 << 0)
+  package static let writable = RAMAccess(rawValue: 1 << 1)
+  package static let readWrite: RAMAccess = [.readable, .writable]
 }
 
 /// Why the simulator could not go on.
-public enum DriverError: Error, Equatable {
+package enum DriverError: Error, Equatable {
   /// A host call failed.
   case host(call: String, errno: Int32)
   /// The other side refused a message with this errno value.

@@ -1,64 +1,64 @@
 /// What a driver learns of a PCI function from its configuration space alone.
-public struct PCIInventory: Sendable {
+package struct PCIInventory: Sendable {
   /// A base address register that exists.
-  public struct BaseAddress: Hashable, Sendable {
-    public var index: Int
+  package struct BaseAddress: Hashable, Sendable {
+    package var index: Int
     /// In bytes.
-    public var size: UInt64
-    public var isIO: Bool
-    public var is64Bit: Bool
-    public var isPrefetchable: Bool
+    package var size: UInt64
+    package var isIO: Bool
+    package var is64Bit: Bool
+    package var isPrefetchable: Bool
     /// What firmware or this probe wrote there.
-    public var address: UInt64
+    package var address: UInt64
   }
 
   /// An element of the capability list.
-  public struct Capability: Hashable, Sendable {
-    public var identifier: UInt8
+  package struct Capability: Hashable, Sendable {
+    package var identifier: UInt8
     /// In configuration space.
-    public var offset: Int
+    package var offset: Int
   }
 
   /// Where a virtio structure is (virtio 1.4 §4.1.4).
-  public struct VirtioStructure: Hashable, Sendable {
-    public var type: UInt8
-    public var bar: Int
-    public var offset: UInt64
-    public var length: UInt64
+  package struct VirtioStructure: Hashable, Sendable {
+    package var type: UInt8
+    package var bar: Int
+    package var offset: UInt64
+    package var length: UInt64
     /// `cap.id`.
-    public var identifier: UInt8
+    package var identifier: UInt8
     /// The capability's own place in configuration space and its length.
-    public var capabilityOffset: Int
-    public var capabilityLength: Int
+    package var capabilityOffset: Int
+    package var capabilityLength: Int
     /// Of the notification capability, else 0.
-    public var notifyMultiplier: UInt32
+    package var notifyMultiplier: UInt32
   }
 
   /// The MSI-X capability.
-  public struct VectorTable: Hashable, Sendable {
-    public var capabilityOffset: Int
-    public var vectorCount: Int
-    public var tableBAR: Int
-    public var tableOffset: UInt64
-    public var pendingBAR: Int
-    public var pendingOffset: UInt64
+  package struct VectorTable: Hashable, Sendable {
+    package var capabilityOffset: Int
+    package var vectorCount: Int
+    package var tableBAR: Int
+    package var tableOffset: UInt64
+    package var pendingBAR: Int
+    package var pendingOffset: UInt64
   }
 
-  public var vendorID: UInt16
-  public var deviceID: UInt16
-  public var revisionID: UInt8
-  public var baseClass: UInt8
-  public var subclass: UInt8
-  public var subsystemVendorID: UInt16
-  public var subsystemID: UInt16
-  public var interruptPin: UInt8
-  public var baseAddresses: [BaseAddress] = []
-  public var capabilities: [Capability] = []
-  public var virtioStructures: [VirtioStructure] = []
-  public var vectorTable: VectorTable?
+  package var vendorID: UInt16
+  package var deviceID: UInt16
+  package var revisionID: UInt8
+  package var baseClass: UInt8
+  package var subclass: UInt8
+  package var subsystemVendorID: UInt16
+  package var subsystemID: UInt16
+  package var interruptPin: UInt8
+  package var baseAddresses: [BaseAddress] = []
+  package var capabilities: [Capability] = []
+  package var virtioStructures: [VirtioStructure] = []
+  package var vectorTable: VectorTable?
 
   /// The first structure of a type, which the device prefers (§4.1.4).
-  public func virtioStructure(_ type: UInt8) throws -> VirtioStructure {
+  package func virtioStructure(_ type: UInt8) throws -> VirtioStructure {
     guard let found = virtioStructures.first(where: { $0.type == type }) else {
       throw DriverError.missing("virtio structure of cfg_type \(type)")
     }
@@ -71,7 +71,7 @@ extension PCIInventory {
   ///
   /// Base addresses are given out from 0xe000_0000 upward, as firmware would; memory space and bus
   /// mastering are left off. A capability list that loops or leaves its space is a device fault.
-  public init(probing machine: any Machine) throws {
+  package init(probing machine: any Machine) throws {
     func read16(_ offset: Int) throws -> UInt16 {
       UInt16(truncatingIfNeeded: try machine.readConfig(offset, width: 2))
     }

@@ -7,17 +7,17 @@ import Glibc
 /// This file is where the simulator's raw memory is: every access below checks its range first.
 /// Several threads may use one block, as processors use memory: what they race for is theirs to order.
 @safe
-public final class RAMBlock: @unchecked Sendable {
+package final class RAMBlock: @unchecked Sendable {
   /// The guest-physical address of the first byte.
-  public let base: UInt64
+  package let base: UInt64
   /// In bytes; a multiple of the page size.
-  public let size: Int
+  package let size: Int
   /// The memory file, owned by this object.
-  public let descriptor: Int32
+  package let descriptor: Int32
   private let start: UnsafeMutableRawPointer
 
   /// Makes a block of zeroes. `canShrink` leaves the file without the seal that forbids shrinking.
-  public init(base: UInt64, size: Int, canShrink: Bool = false) throws {
+  package init(base: UInt64, size: Int, canShrink: Bool = false) throws {
     precondition(size > 0 && size % 4096 == 0, "a block is made of pages")
     let descriptor = guest_driver_memfd(size, canShrink ? 0 : 1)
     guard descriptor >= 0 else { throw DriverError.host(call: "memfd_create", errno: -descriptor) }
@@ -41,10 +41,10 @@ public final class RAMBlock: @unchecked Sendable {
   }
 
   /// The guest-physical address after the last byte.
-  public var end: UInt64 { base + UInt64(size) }
+  package var end: UInt64 { base + UInt64(size) }
 
   /// Whether `count` bytes from a guest-physical address lie inside.
-  public func contains(_ address: UInt64, count: Int) -> Bool {
+  package func contains(_ address: UInt64, count: Int) -> Bool {
     address >= base && count >= 0 && count <= size && address - base <= UInt64(size - count)
   }
 
@@ -54,7 +54,7 @@ public final class RAMBlock: @unchecked Sendable {
   }
 
   /// Copies bytes into the block.
-  public func write(_ bytes: [UInt8], at address: UInt64) {
+  package func write(_ bytes: [UInt8], at address: UInt64) {
     let offset = offset(of: address, count: bytes.count)
     // `offset` was checked for all of `bytes`.
     unsafe bytes.withUnsafeBytes { source in
@@ -63,7 +63,7 @@ public final class RAMBlock: @unchecked Sendable {
   }
 
   /// Copies bytes out of the block.
-  public func read(_ address: UInt64, count: Int) -> [UInt8] {
+  package func read(_ address: UInt64, count: Int) -> [UInt8] {
     let offset = offset(of: address, count: count)
     // `offset` was checked for all of `count`, which is the new array's capacity.
     return unsafe [UInt8](unsafeUninitializedCapacity: count) { target, filled in
@@ -73,14 +73,14 @@ public final class RAMBlock: @unchecked Sendable {
   }
 
   /// Sets `count` bytes to one value.
-  public func fill(_ address: UInt64, count: Int, with byte: UInt8) {
+  package func fill(_ address: UInt64, count: Int, with byte: UInt8) {
     let offset = offset(of: address, count: count)
     // `offset` was checked for all of `count`.
     unsafe memset(start + offset, Int32(byte), count)
   }
 
   /// Reads a ring index: what it covers is read after it. At an even address.
-  public func loadAcquire16(_ address: UInt64) -> UInt16 {
+  package func loadAcquire16(_ address: UInt64) -> UInt16 {
     let offset = offset(of: address, count: 2)
     precondition(offset % 2 == 0, "an ordered access is aligned")
     // In range and aligned, checked above.
@@ -88,7 +88,7 @@ public final class RAMBlock: @unchecked Sendable {
   }
 
   /// Publishes a ring index: what it covers was written before it. At an even address.
-  public func storeRelease16(_ address: UInt64, _ value: UInt16) {
+  package func storeRelease16(_ address: UInt64, _ value: UInt16) {
     let offset = offset(of: address, count: 2)
     precondition(offset % 2 == 0, "an ordered access is aligned")
     // In range and aligned, checked above.
@@ -97,10 +97,10 @@ public final class RAMBlock: @unchecked Sendable {
 
   /// Orders everything before against everything after, as between publishing an index and looking
   /// whether the device wants a notification (virtio 1.4 §2.7.13.4.1).
-  public static func fullFence() { guest_driver_full_fence() }
+  package static func fullFence() { guest_driver_full_fence() }
 
   /// Cuts the memory file: what lay past `size` is gone, for the device's mapping too.
-  public func truncateFile(to size: Int) throws {
+  package func truncateFile(to size: Int) throws {
     guard ftruncate(descriptor, off_t(size)) == 0 else {
       throw DriverError.host(call: "ftruncate", errno: errno)
     }

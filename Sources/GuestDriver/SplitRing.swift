@@ -1,20 +1,20 @@
 /// A descriptor of the split virtqueue (virtio 1.4 §2.7.5), any bits whatever.
-public struct RingDescriptor: Hashable, Sendable {
-  public static let size = 16
+package struct RingDescriptor: Hashable, Sendable {
+  package static let size = 16
   /// VIRTQ_DESC_F_NEXT
-  public static let next: UInt16 = 1
+  package static let next: UInt16 = 1
   /// VIRTQ_DESC_F_WRITE
-  public static let write: UInt16 = 2
+  package static let write: UInt16 = 2
   /// VIRTQ_DESC_F_INDIRECT
-  public static let indirect: UInt16 = 4
+  package static let indirect: UInt16 = 4
 
-  public var address: UInt64
+  package var address: UInt64
   /// In bytes.
-  public var length: UInt32
-  public var flags: UInt16
-  public var nextIndex: UInt16
+  package var length: UInt32
+  package var flags: UInt16
+  package var nextIndex: UInt16
 
-  public init(address: UInt64, length: UInt32, flags: UInt16 = 0, nextIndex: UInt16 = 0) {
+  package init(address: UInt64, length: UInt32, flags: UInt16 = 0, nextIndex: UInt16 = 0) {
     self.address = address
     self.length = length
     self.flags = flags
@@ -22,7 +22,7 @@ public struct RingDescriptor: Hashable, Sendable {
   }
 
   /// The 16 bytes of a table entry.
-  public var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append64(address)
     bytes.append32(length)
@@ -33,32 +33,32 @@ public struct RingDescriptor: Hashable, Sendable {
 }
 
 /// An element of the used ring (§2.7.8).
-public struct UsedElement: Hashable, Sendable {
+package struct UsedElement: Hashable, Sendable {
   /// The head of the chain.
-  public var head: UInt32
+  package var head: UInt32
   /// How many bytes the device says it wrote.
-  public var length: UInt32
+  package var length: UInt32
 
-  public init(head: UInt32, length: UInt32) {
+  package init(head: UInt32, length: UInt32) {
     self.head = head
     self.length = length
   }
 }
 
 /// The three parts of a split virtqueue, wherever the driver wants them (§2.7).
-public struct RingPlaces: Hashable, Sendable {
-  public var descriptorTable: UInt64
-  public var available: UInt64
-  public var used: UInt64
+package struct RingPlaces: Hashable, Sendable {
+  package var descriptorTable: UInt64
+  package var available: UInt64
+  package var used: UInt64
 
-  public init(descriptorTable: UInt64, available: UInt64, used: UInt64) {
+  package init(descriptorTable: UInt64, available: UInt64, used: UInt64) {
     self.descriptorTable = descriptorTable
     self.available = available
     self.used = used
   }
 
   /// Bytes of each part for a queue size, the event index field included (§2.7).
-  public static func byteCounts(size: Int) -> (descriptorTable: Int, available: Int, used: Int) {
+  package static func byteCounts(size: Int) -> (descriptorTable: Int, available: Int, used: Int) {
     (RingDescriptor.size * size, 6 + 2 * size, 6 + 8 * size)
   }
 }
@@ -66,23 +66,23 @@ public struct RingPlaces: Hashable, Sendable {
 /// The driver's side of one split virtqueue (virtio 1.4 §2.7).
 ///
 /// `offer` keeps the rules; everything below it writes single fields, for whoever wants to break them.
-public final class SplitRing {
+package final class SplitRing {
   /// The queue's number in the device.
-  public let queue: UInt16
-  public let size: Int
-  public let places: RingPlaces
+  package let queue: UInt16
+  package let size: Int
+  package let places: RingPlaces
   /// VIRTIO_F_EVENT_IDX was negotiated.
-  public let usesEventIndex: Bool
-  public let ram: GuestRAMImage
+  package let usesEventIndex: Bool
+  package let ram: GuestRAMImage
 
   /// Where the next chain's head goes; free-running.
-  public private(set) var availableIndex: UInt16 = 0
+  package private(set) var availableIndex: UInt16 = 0
   /// The first used element not yet taken; free-running.
-  public private(set) var seenUsedIndex: UInt16 = 0
+  package private(set) var seenUsedIndex: UInt16 = 0
   private var freeDescriptors: [UInt16]
   private var descriptorsOfHead: [UInt16: [UInt16]] = [:]
 
-  public init(queue: UInt16, size: Int, places: RingPlaces, usesEventIndex: Bool, ram: GuestRAMImage) {
+  package init(queue: UInt16, size: Int, places: RingPlaces, usesEventIndex: Bool, ram: GuestRAMImage) {
     self.queue = queue
     self.size = size
     self.places = places
@@ -96,14 +96,14 @@ public final class SplitRing {
   }
 
   /// Descriptors that no chain uses.
-  public var freeDescriptorCount: Int { freeDescriptors.count }
+  package var freeDescriptorCount: Int { freeDescriptors.count }
 
   // MARK: Keeping the rules
 
   /// Links descriptors into a chain, sets the NEXT flags and indices, and returns its head.
   ///
   /// Flags given are kept; the chain is not yet available to the device.
-  public func link(_ chain: [RingDescriptor]) throws -> UInt16 {
+  package func link(_ chain: [RingDescriptor]) throws -> UInt16 {
     guard !chain.isEmpty, chain.count <= freeDescriptors.count else { throw DriverError.outOfMemory }
     let indices = (0..<chain.count).map { _ in freeDescriptors.removeLast() }
     for (position, index) in indices.enumerated() {
@@ -119,27 +119,27 @@ public final class SplitRing {
   }
 
   /// Makes a chain available: the ring entry first, then the index (§2.7.13).
-  public func publish(head: UInt16) {
+  package func publish(head: UInt16) {
     setAvailableEntry(Int(availableIndex) % size, head)
     setAvailableIndex(availableIndex &+ 1)
   }
 
   /// Links and publishes a chain; returns its head.
-  public func offer(_ chain: [RingDescriptor]) throws -> UInt16 {
+  package func offer(_ chain: [RingDescriptor]) throws -> UInt16 {
     let head = try link(chain)
     publish(head: head)
     return head
   }
 
   /// Whether the device wants to be told of what was published since `old` (§2.7.10).
-  public func wantsKick(since old: UInt16) -> Bool {
+  package func wantsKick(since old: UInt16) -> Bool {
     RAMBlock.fullFence()
     guard usesEventIndex else { return usedFlags & 1 == 0 }
     return availableIndex &- availableEvent &- 1 < availableIndex &- old
   }
 
   /// Takes the next used element, if the device has put one there, and frees its descriptors.
-  public func takeUsed() throws -> UsedElement? {
+  package func takeUsed() throws -> UsedElement? {
     guard usedIndex != seenUsedIndex else { return nil }
     guard usedIndex &- seenUsedIndex <= UInt16(size) else {
       throw DriverError.deviceFault("used.idx ran ahead: \(usedIndex) after \(seenUsedIndex)")
@@ -157,42 +157,42 @@ public final class SplitRing {
   // MARK: Single fields
 
   /// Writes an entry of the descriptor table.
-  public func setDescriptor(_ index: UInt16, _ descriptor: RingDescriptor) {
+  package func setDescriptor(_ index: UInt16, _ descriptor: RingDescriptor) {
     ram.write(descriptor.encoded, at: places.descriptorTable + UInt64(index) * UInt64(RingDescriptor.size))
   }
 
   /// Writes an entry of the available ring.
-  public func setAvailableEntry(_ slot: Int, _ head: UInt16) {
+  package func setAvailableEntry(_ slot: Int, _ head: UInt16) {
     ram.store(UInt64(head), width: 2, at: places.available + 4 + 2 * UInt64(slot))
   }
 
   /// Writes `avail.idx`, whatever it was, after everything written before.
-  public func setAvailableIndex(_ index: UInt16) {
+  package func setAvailableIndex(_ index: UInt16) {
     availableIndex = index
     ram.storeRelease16(places.available + 2, index)
   }
 
   /// Writes `avail.flags`; 1 asks for no interrupts (§2.7.7).
-  public func setAvailableFlags(_ flags: UInt16) { ram.store(UInt64(flags), width: 2, at: places.available) }
+  package func setAvailableFlags(_ flags: UInt16) { ram.store(UInt64(flags), width: 2, at: places.available) }
 
   /// Writes `avail.used_event` (§2.7.7).
-  public func setUsedEvent(_ index: UInt16) {
+  package func setUsedEvent(_ index: UInt16) {
     ram.store(UInt64(index), width: 2, at: places.available + 4 + 2 * UInt64(size))
   }
 
-  public var usedFlags: UInt16 { UInt16(ram.load(places.used, width: 2)) }
+  package var usedFlags: UInt16 { UInt16(ram.load(places.used, width: 2)) }
 
-  public var usedIndex: UInt16 { ram.loadAcquire16(places.used + 2) }
+  package var usedIndex: UInt16 { ram.loadAcquire16(places.used + 2) }
 
   /// Reads an element of the used ring.
-  public func usedElement(_ slot: Int) -> UsedElement {
+  package func usedElement(_ slot: Int) -> UsedElement {
     let at = places.used + 4 + 8 * UInt64(slot)
     return UsedElement(
       head: UInt32(ram.load(at, width: 4)), length: UInt32(ram.load(at + 4, width: 4)))
   }
 
   /// Reads `used.avail_event` (§2.7.10).
-  public var availableEvent: UInt16 {
+  package var availableEvent: UInt16 {
     UInt16(ram.load(places.used + 4 + 8 * UInt64(size), width: 2))
   }
 }

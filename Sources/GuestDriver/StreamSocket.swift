@@ -4,15 +4,15 @@ import Glibc
 /// One end of a Unix stream socket that can pass descriptors.
 ///
 /// The simulator's calls to the host are here; each hands the kernel an array with its own length.
-public final class StreamSocket {
+package final class StreamSocket {
   /// -1 once closed.
-  public private(set) var descriptor: Int32
+  package private(set) var descriptor: Int32
 
   /// Takes a connected socket over.
-  public init(owning descriptor: Int32) { self.descriptor = descriptor }
+  package init(owning descriptor: Int32) { self.descriptor = descriptor }
 
   /// Connects to a listening socket.
-  public convenience init(path: String) throws {
+  package convenience init(path: String) throws {
     // A Swift string passed as a C string lives for the call.
     let descriptor = unsafe guest_driver_connect(path)
     guard descriptor >= 0 else { throw DriverError.host(call: "connect", errno: -descriptor) }
@@ -20,7 +20,7 @@ public final class StreamSocket {
   }
 
   /// Two ends of one connection.
-  public static func pair() throws -> (StreamSocket, StreamSocket) {
+  package static func pair() throws -> (StreamSocket, StreamSocket) {
     var ends: [Int32] = [-1, -1]
     // Two elements, as the call wants.
     let result = unsafe guest_driver_socketpair(&ends)
@@ -31,17 +31,17 @@ public final class StreamSocket {
   deinit { closeNow() }
 
   /// Closes the socket; what is on its way may be lost.
-  public func closeNow() {
+  package func closeNow() {
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1
   }
 
   /// Ends sending; the other side reads the end of the stream.
-  public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+  package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// Sends all bytes, the descriptors beside the first of them.
-  public func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws {
+  package func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws {
     var done = 0, passed = descriptors
     while done < bytes.count {
       // `done` is less than the count; the C side reads just what is left, and the passed descriptors.
@@ -56,7 +56,7 @@ public final class StreamSocket {
   }
 
   /// Receives what is there, up to `count` bytes; an empty array is the end of the stream.
-  public func receiveSome(
+  package func receiveSome(
     upTo count: Int, timeoutInMilliseconds: Int
   ) throws -> (bytes: [UInt8], descriptors: [Int32]) {
     var descriptors = [Int32](repeating: -1, count: 64), passed: Int32 = 0, received = 0
@@ -71,7 +71,7 @@ public final class StreamSocket {
   }
 
   /// Receives exactly `count` bytes.
-  public func receive(
+  package func receive(
     _ count: Int, timeoutInMilliseconds: Int
   ) throws -> (bytes: [UInt8], descriptors: [Int32]) {
     var bytes: [UInt8] = [], descriptors: [Int32] = []
@@ -95,10 +95,10 @@ public final class StreamSocket {
 }
 
 /// A counter that another process can raise and that this one waits on.
-public final class EventCounter: Sendable {
-  public let descriptor: Int32
+package final class EventCounter: Sendable {
+  package let descriptor: Int32
 
-  public init() throws {
+  package init() throws {
     descriptor = guest_driver_eventfd()
     guard descriptor >= 0 else { throw DriverError.host(call: "eventfd", errno: -descriptor) }
   }
@@ -106,7 +106,7 @@ public final class EventCounter: Sendable {
   deinit { close(descriptor) }
 
   /// Waits until it was raised and sets it back; how often it was raised, 0 after the time has passed.
-  public func wait(timeoutInMilliseconds: Int) throws -> UInt64 {
+  package func wait(timeoutInMilliseconds: Int) throws -> UInt64 {
     let ready = guest_driver_wait_readable(descriptor, Int32(timeoutInMilliseconds))
     guard ready >= 0 else { throw DriverError.host(call: "poll", errno: -ready) }
     guard ready > 0 else { return 0 }
@@ -117,13 +117,13 @@ public final class EventCounter: Sendable {
   }
 
   /// Sets it back without waiting.
-  public func clear() { _ = try? wait(timeoutInMilliseconds: 0) }  // nothing there to clear is as good
+  package func clear() { _ = try? wait(timeoutInMilliseconds: 0) }  // nothing there to clear is as good
 
   /// Whether it was raised, without setting it back.
-  public var isRaised: Bool { guest_driver_wait_readable(descriptor, 0) > 0 }
+  package var isRaised: Bool { guest_driver_wait_readable(descriptor, 0) > 0 }
 
   /// Raises it.
-  public func raise(by amount: UInt64 = 1) {
+  package func raise(by amount: UInt64 = 1) {
     var amount = amount
     // Eight bytes, the size of the counter. A full counter stays full.
     unsafe _ = Glibc.write(descriptor, &amount, 8)

@@ -1,13 +1,13 @@
 /// A vfio-user client as strict as QEMU's: it takes only the reply it waits for, no larger than the
 /// buffer it would have. Beside that it sends any bytes whatever. One thread at a time.
-public final class VfioUserClient {
+package final class VfioUserClient {
   /// A message that came from the server.
-  public struct Message: Hashable, Sendable {
-    public var header: VfioUserHeader
-    public var payload: [UInt8]
-    public var descriptors: [Int32] = []
+  package struct Message: Hashable, Sendable {
+    package var header: VfioUserHeader
+    package var payload: [UInt8]
+    package var descriptors: [Int32] = []
 
-    public init(header: VfioUserHeader, payload: [UInt8], descriptors: [Int32] = []) {
+    package init(header: VfioUserHeader, payload: [UInt8], descriptors: [Int32] = []) {
       self.header = header
       self.payload = payload
       self.descriptors = descriptors
@@ -15,25 +15,25 @@ public final class VfioUserClient {
   }
 
   /// What QEMU 11.1 says of itself, in the form it uses.
-  public static let capabilities =
+  package static let capabilities =
     #"{"capabilities":{"migration":{"pgsize":4096,"max_bitmap_size":268435456},"max_msg_fds":16,"#
     + #""max_data_xfer_size":1048576,"pgsizes":4096,"max_dma_maps":65535,"write_multiple":true}}"#
 
-  public let socket: StreamSocket
+  package let socket: StreamSocket
   /// As long as QEMU waits.
-  public var timeoutInMilliseconds = 5000
+  package var timeoutInMilliseconds = 5000
   private var nextIdentifier: UInt16 = 0
 
-  public init(_ socket: StreamSocket) { self.socket = socket }
+  package init(_ socket: StreamSocket) { self.socket = socket }
 
   /// Connects and agrees on the protocol's version.
-  public convenience init(path: String) throws {
+  package convenience init(path: String) throws {
     self.init(try StreamSocket(path: path))
     _ = try negotiate()
   }
 
   /// Sends VERSION and returns the server's capabilities.
-  public func negotiate(json: String = VfioUserClient.capabilities) throws -> String {
+  package func negotiate(json: String = VfioUserClient.capabilities) throws -> String {
     let request = VfioUserPayload.version(json: Array(json.utf8) + [0])
     let reply = try call(
       VfioUserLayout.Command.version, request, maximumReply: VfioUserLayout.headerSize + request.count)
@@ -52,7 +52,7 @@ public final class VfioUserClient {
   ///   size, which is the buffer QEMU keeps for it.
   /// - Throws: `DriverError.refused` with the server's errno.
   @discardableResult
-  public func call(
+  package func call(
     _ command: UInt16, _ payload: [UInt8], descriptors: [Int32] = [], maximumReply: Int? = nil
   ) throws -> Message {
     let header = makeHeader(command, payloadSize: payload.count)
@@ -62,13 +62,13 @@ public final class VfioUserClient {
   }
 
   /// Sends a request that wants no reply (VFIO_USER_NO_REPLY), as QEMU's posted writes.
-  public func post(_ command: UInt16, _ payload: [UInt8], descriptors: [Int32] = []) throws {
+  package func post(_ command: UInt16, _ payload: [UInt8], descriptors: [Int32] = []) throws {
     let header = makeHeader(command, payloadSize: payload.count, flags: VfioUserLayout.Flag.noReply)
     try socket.send(header.encoded + payload, descriptors: descriptors)
   }
 
   /// A header for the next request of this connection.
-  public func makeHeader(_ command: UInt16, payloadSize: Int, flags: UInt32 = 0) -> VfioUserHeader {
+  package func makeHeader(_ command: UInt16, payloadSize: Int, flags: UInt32 = 0) -> VfioUserHeader {
     defer { nextIdentifier &+= 1 }
     return VfioUserHeader(
       identifier: nextIdentifier, command: command,
@@ -76,7 +76,7 @@ public final class VfioUserClient {
   }
 
   /// Waits for the reply to a header sent before and checks it as QEMU does.
-  public func awaitReply(to request: VfioUserHeader, maximum: Int) throws -> Message {
+  package func awaitReply(to request: VfioUserHeader, maximum: Int) throws -> Message {
     let reply = try receive(maximum: maximum)
     let header = reply.header
     guard header.flags & VfioUserLayout.Flag.typeMask == VfioUserLayout.Flag.reply else {
@@ -97,7 +97,7 @@ public final class VfioUserClient {
   }
 
   /// Receives the next message, whatever it is.
-  public func receive(maximum: Int = 1 << 21) throws -> Message {
+  package func receive(maximum: Int = 1 << 21) throws -> Message {
     let first = try socket.receive(
       VfioUserLayout.headerSize, timeoutInMilliseconds: timeoutInMilliseconds)
     let header = VfioUserHeader(first.bytes), size = Int(header.size)

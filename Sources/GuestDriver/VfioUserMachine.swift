@@ -2,29 +2,29 @@
 ///
 /// Memory goes over as descriptors, writes to memory BARs are posted, the MSI-X table stays on this
 /// side and interrupts arrive as event descriptors.
-public final class VfioUserMachine: Machine {
+package final class VfioUserMachine: Machine {
   /// A region as the server describes it.
-  public struct Region: Hashable, Sendable {
-    public var flags: UInt32
-    public var size: UInt64
+  package struct Region: Hashable, Sendable {
+    package var flags: UInt32
+    package var size: UInt64
   }
 
-  public let client: VfioUserClient
+  package let client: VfioUserClient
   /// By region number.
-  public private(set) var regions: [Region] = []
+  package private(set) var regions: [Region] = []
   /// How many interrupts each kind has, by kind.
-  public private(set) var interruptCounts: [UInt32] = []
+  package private(set) var interruptCounts: [UInt32] = []
   /// Turned off, writes to BARs wait for their reply.
-  public var postsWrites = true
+  package var postsWrites = true
   private var events: [InterruptLine: EventCounter] = [:]
   private var table: PCIInventory.VectorTable?
   private var tableBytes: [UInt8] = []
 
   /// Connects, agrees on the version and reads what the device is.
-  public convenience init(path: String) throws { try self.init(VfioUserClient(path: path)) }
+  package convenience init(path: String) throws { try self.init(VfioUserClient(path: path)) }
 
   /// Reads what the device is over a connection that has its version.
-  public init(_ client: VfioUserClient) throws {
+  package init(_ client: VfioUserClient) throws {
     self.client = client
     // 32: QEMU's buffer for this reply.
     let info = try client.call(
@@ -60,25 +60,25 @@ public final class VfioUserMachine: Machine {
 
   // MARK: Regions
 
-  public func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
+  package func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
     UInt32(
       truncatingIfNeeded: try readRegion(
         VfioUserLayout.Region.configuration, at: UInt64(offset), count: width
       ).field(at: 0, width: width))
   }
 
-  public func writeConfig(_ offset: Int, width: Int, _ value: UInt32) throws {
+  package func writeConfig(_ offset: Int, width: Int, _ value: UInt32) throws {
     var bytes: [UInt8] = []
     bytes.append(UInt64(value), width: width)
     try writeRegion(VfioUserLayout.Region.configuration, at: UInt64(offset), bytes, isPosted: false)
   }
 
-  public func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
+  package func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
     if let at = placeInTable(index, offset, width) { return tableBytes.field(at: at, width: width) }
     return try readRegion(UInt32(index), at: offset, count: width).field(at: 0, width: width)
   }
 
-  public func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
+  package func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
     if let at = placeInTable(index, offset, width) {
       return tableBytes.setField(at: at, width: width, value)
     }
@@ -88,7 +88,7 @@ public final class VfioUserMachine: Machine {
   }
 
   /// Reads bytes of any region.
-  public func readRegion(_ region: UInt32, at offset: UInt64, count: Int) throws -> [UInt8] {
+  package func readRegion(_ region: UInt32, at offset: UInt64, count: Int) throws -> [UInt8] {
     let request = VfioUserPayload.region(offset: offset, region: region, count: UInt32(count))
     let reply = try client.call(
       VfioUserLayout.Command.regionRead, request,
@@ -101,7 +101,7 @@ public final class VfioUserMachine: Machine {
   }
 
   /// Writes bytes of any region.
-  public func writeRegion(_ region: UInt32, at offset: UInt64, _ bytes: [UInt8], isPosted: Bool) throws {
+  package func writeRegion(_ region: UInt32, at offset: UInt64, _ bytes: [UInt8], isPosted: Bool) throws {
     let request = VfioUserPayload.region(
       offset: offset, region: region, count: UInt32(bytes.count), data: bytes)
     if isPosted { return try client.post(VfioUserLayout.Command.regionWrite, request) }
@@ -120,14 +120,14 @@ public final class VfioUserMachine: Machine {
   }
 
   /// From now on accesses to this table stay on this side, as with QEMU.
-  public func foundVectorTable(_ table: PCIInventory.VectorTable) {
+  package func foundVectorTable(_ table: PCIInventory.VectorTable) {
     self.table = table
     tableBytes = [UInt8](repeating: 0, count: table.vectorCount * PCILayout.MSIX.entrySize)
   }
 
   // MARK: Memory
 
-  public func mapRAM(_ block: RAMBlock, access: RAMAccess) throws {
+  package func mapRAM(_ block: RAMBlock, access: RAMAccess) throws {
     try client.call(
       VfioUserLayout.Command.dmaMap,
       VfioUserPayload.dmaMap(
@@ -135,7 +135,7 @@ public final class VfioUserMachine: Machine {
       descriptors: [block.descriptor])
   }
 
-  public func unmapRAM(_ block: RAMBlock) throws {
+  package func unmapRAM(_ block: RAMBlock) throws {
     try client.call(
       VfioUserLayout.Command.dmaUnmap,
       VfioUserPayload.dmaUnmap(flags: 0, address: block.base, size: UInt64(block.size)))
@@ -143,7 +143,7 @@ public final class VfioUserMachine: Machine {
 
   // MARK: Interrupts
 
-  public func connectInterrupt(_ line: InterruptLine) throws {
+  package func connectInterrupt(_ line: InterruptLine) throws {
     let event = try EventCounter()
     typealias Set = VfioUserLayout.InterruptSet
     let (kind, start): (UInt32, UInt32) =
@@ -159,13 +159,13 @@ public final class VfioUserMachine: Machine {
     events[line] = event
   }
 
-  public func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
+  package func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
     guard let event = events[line] else { throw DriverError.missing("event of \(line)") }
     return try event.wait(timeoutInMilliseconds: timeoutInMilliseconds) > 0
   }
 
   /// INTx is masked by the server when it fires; this lets it fire again if its level is still high.
-  public func acknowledgeInterrupt(_ line: InterruptLine) throws {
+  package func acknowledgeInterrupt(_ line: InterruptLine) throws {
     guard line == .pin else { return }
     typealias Set = VfioUserLayout.InterruptSet
     try client.call(
@@ -174,5 +174,5 @@ public final class VfioUserMachine: Machine {
         flags: Set.dataNone | Set.actionUnmask, index: VfioUserLayout.Interrupt.pin, start: 0, count: 1))
   }
 
-  public func resetFunction() throws { try client.call(VfioUserLayout.Command.reset, []) }
+  package func resetFunction() throws { try client.call(VfioUserLayout.Command.reset, []) }
 }

@@ -2,16 +2,16 @@
 /// that has walked the capabilities reaches them.
 ///
 /// Nothing is checked or ordered here: whoever calls may break every rule.
-public final class VirtioFunction {
-  public let machine: any Machine
-  public let inventory: PCIInventory
-  public let common: PCIInventory.VirtioStructure
-  public let notify: PCIInventory.VirtioStructure
-  public let isr: PCIInventory.VirtioStructure
-  public let device: PCIInventory.VirtioStructure
+package final class VirtioFunction {
+  package let machine: any Machine
+  package let inventory: PCIInventory
+  package let common: PCIInventory.VirtioStructure
+  package let notify: PCIInventory.VirtioStructure
+  package let isr: PCIInventory.VirtioStructure
+  package let device: PCIInventory.VirtioStructure
 
   /// Takes the first structure of each type (§4.1.4.2).
-  public init(_ machine: any Machine, _ inventory: PCIInventory) throws {
+  package init(_ machine: any Machine, _ inventory: PCIInventory) throws {
     self.machine = machine
     self.inventory = inventory
     common = try inventory.virtioStructure(VirtioLayout.CapabilityType.common)
@@ -23,7 +23,7 @@ public final class VirtioFunction {
   // MARK: Common configuration
 
   /// Reads a register with accesses of its own width; 64-bit ones as two halves (§4.1.3.1).
-  public func read(_ register: CommonRegister) throws -> UInt64 {
+  package func read(_ register: CommonRegister) throws -> UInt64 {
     let at = common.offset + UInt64(register.offset)
     guard register.width == 8 else {
       return try machine.readBAR(common.bar, at: at, width: register.width)
@@ -33,7 +33,7 @@ public final class VirtioFunction {
   }
 
   /// Writes a register with accesses of its own width; 64-bit ones as two halves, low half first.
-  public func write(_ register: CommonRegister, _ value: UInt64) throws {
+  package func write(_ register: CommonRegister, _ value: UInt64) throws {
     let at = common.offset + UInt64(register.offset)
     guard register.width == 8 else {
       return try machine.writeBAR(common.bar, at: at, width: register.width, value)
@@ -42,14 +42,14 @@ public final class VirtioFunction {
     try machine.writeBAR(common.bar, at: at + 4, width: 4, value >> 32)
   }
 
-  public var status: UInt8 {
+  package var status: UInt8 {
     get throws { UInt8(truncatingIfNeeded: try read(.deviceStatus)) }
   }
 
-  public func setStatus(_ status: UInt8) throws { try write(.deviceStatus, UInt64(status)) }
+  package func setStatus(_ status: UInt8) throws { try write(.deviceStatus, UInt64(status)) }
 
   /// The features the device offers, bits 0 to 63.
-  public func offeredFeatures() throws -> UInt64 {
+  package func offeredFeatures() throws -> UInt64 {
     try write(.deviceFeatureSelect, 0)
     let low = try read(.deviceFeature)
     try write(.deviceFeatureSelect, 1)
@@ -57,7 +57,7 @@ public final class VirtioFunction {
   }
 
   /// Accepts features, bits 0 to 63.
-  public func acceptFeatures(_ features: UInt64) throws {
+  package func acceptFeatures(_ features: UInt64) throws {
     try write(.driverFeatureSelect, 0)
     try write(.driverFeature, features & 0xffff_ffff)
     try write(.driverFeatureSelect, 1)
@@ -67,24 +67,24 @@ public final class VirtioFunction {
   // MARK: The other structures
 
   /// Reads the ISR status, which clears it (§4.1.4.5).
-  public func readInterruptStatus() throws -> UInt8 {
+  package func readInterruptStatus() throws -> UInt8 {
     UInt8(truncatingIfNeeded: try machine.readBAR(isr.bar, at: isr.offset, width: 1))
   }
 
   /// Reads a field of the device's own configuration.
-  public func readDevice(_ offset: Int, width: Int) throws -> UInt64 {
+  package func readDevice(_ offset: Int, width: Int) throws -> UInt64 {
     try machine.readBAR(device.bar, at: device.offset + UInt64(offset), width: width)
   }
 
   /// Writes a field of the device's own configuration.
-  public func writeDevice(_ offset: Int, width: Int, _ value: UInt64) throws {
+  package func writeDevice(_ offset: Int, width: Int, _ value: UInt64) throws {
     try machine.writeBAR(device.bar, at: device.offset + UInt64(offset), width: width, value)
   }
 
   /// Rings a doorbell: a 16-bit write of the queue's number (§4.1.5.2).
   ///
   /// - Parameter notifyOffset: what `queue_notify_off` said for this queue.
-  public func kick(queue: UInt16, notifyOffset: UInt16) throws {
+  package func kick(queue: UInt16, notifyOffset: UInt16) throws {
     let at = notify.offset + UInt64(notifyOffset) * UInt64(notify.notifyMultiplier)
     try machine.writeBAR(notify.bar, at: at, width: 2, UInt64(queue))
   }
@@ -92,13 +92,13 @@ public final class VirtioFunction {
   // MARK: Configuration access window
 
   /// Reads from a base address register through configuration space (§4.1.4.9).
-  public func readThroughWindow(bar: UInt8, offset: UInt32, length: UInt32) throws -> UInt32 {
+  package func readThroughWindow(bar: UInt8, offset: UInt32, length: UInt32) throws -> UInt32 {
     let window = try aimWindow(bar: bar, offset: offset, length: length)
     return try machine.readConfig(window, width: [1, 2, 4].contains(length) ? Int(length) : 4)
   }
 
   /// Writes to a base address register through configuration space (§4.1.4.9).
-  public func writeThroughWindow(bar: UInt8, offset: UInt32, length: UInt32, _ value: UInt32) throws {
+  package func writeThroughWindow(bar: UInt8, offset: UInt32, length: UInt32, _ value: UInt32) throws {
     let window = try aimWindow(bar: bar, offset: offset, length: length)
     try machine.writeConfig(window, width: [1, 2, 4].contains(length) ? Int(length) : 4, value)
   }
@@ -115,12 +115,12 @@ public final class VirtioFunction {
   // MARK: PCI
 
   /// Writes the command register.
-  public func setCommand(_ command: UInt16) throws {
+  package func setCommand(_ command: UInt16) throws {
     try machine.writeConfig(PCILayout.command, width: 2, UInt32(command))
   }
 
   /// Programs an entry of the MSI-X table, unmasked, and connects it to the machine.
-  public func programVector(_ vector: Int, address: UInt64 = 0xfee0_0000, data: UInt32? = nil) throws {
+  package func programVector(_ vector: Int, address: UInt64 = 0xfee0_0000, data: UInt32? = nil) throws {
     guard let table = inventory.vectorTable else { throw DriverError.missing("MSI-X capability") }
     typealias Layout = PCILayout.MSIX
     try machine.connectInterrupt(.vector(vector))
@@ -135,7 +135,7 @@ public final class VirtioFunction {
   }
 
   /// Writes the message control word of MSI-X.
-  public func setVectorControl(_ control: UInt16) throws {
+  package func setVectorControl(_ control: UInt16) throws {
     guard let table = inventory.vectorTable else { throw DriverError.missing("MSI-X capability") }
     try machine.writeConfig(table.capabilityOffset + PCILayout.MSIX.control, width: 2, UInt32(control))
   }
