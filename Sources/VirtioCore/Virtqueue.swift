@@ -7,6 +7,8 @@ import Synchronization
 package final class Virtqueue {
   /// The queue's number.
   package let index: Int
+  /// What the driver accepted: a device has to refuse requests of features that it did not.
+  package let features: FeatureSet
   private(set) var vector: UInt16
   private var ring: SplitQueue
   private var chains: [ChainPieces] = []
@@ -29,6 +31,7 @@ package final class Virtqueue {
     in access: borrowing GuestAccess
   ) throws(RingFault) {
     self.index = index
+    self.features = features
     vector = setup.vector
     self.resets = resets
     self.era = era

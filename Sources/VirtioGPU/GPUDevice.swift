@@ -61,8 +61,11 @@ extension GPUDevice {
   /// GPU (virtio 1.4 §5.7.1).
   package var deviceID: UInt16 { 16 }
 
+  /// VIRTIO_GPU_F_EDID
+  package static let edidFeature = FeatureSet(bit: 1)
+
   /// VIRTIO_GPU_F_EDID; no 3D, no blobs, no UUIDs.
-  package var offeredFeatures: FeatureSet { FeatureSet(bit: 1) }
+  package var offeredFeatures: FeatureSet { Self.edidFeature }
 
   /// Control and cursor queue.
   package var queueSizes: [UInt16] { [256, 64] }

@@ -71,6 +71,10 @@ struct RequestHandler: ~Copyable {
   ) throws(RequestFault) -> DisplayCommand {
     var count = copied
     let type = try decoder.requestType(header, byteCount: count, on: queue)
+    // §5.7.6.8: EDID is optional and negotiated.
+    guard type != .getEDID || virtqueue.features.contains(GPUDevice.edidFeature) else {
+      throw .unknownType(header.type)
+    }
     if type == .resourceAttachBacking {
       let size = try decoder.attachBackingSize(
         request.bytes.extracting(0..<count), available: chain.readableCount)
