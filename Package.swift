@@ -110,7 +110,8 @@ let package = Package(
     .testTarget(
       name: "DeviceTests",
       dependencies: [
-        "DisplayModel", "FrontEndAPI", "GuestDriver", "GuestRAM", "PCIBus", "ScanoutDevice", "VfioUser",
+        "DeviceMachine", "DisplayModel", "FrontEndAPI", "GuestDriver", "GuestRAM", "PCIBus", "ScanoutDevice",
+        "VfioUser",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),

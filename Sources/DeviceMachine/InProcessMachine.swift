@@ -3,13 +3,13 @@ import GuestRAM
 import PCIBus
 
 /// A machine whose function is an object in this process: what an embedder does, no more.
-public final class InProcessMachine: Machine {
+package final class InProcessMachine: Machine {
   private let function: any PCIFunction
   private let memory: GuestMemory
   private let events: InterruptEvents
 
   /// Takes the function's interrupts from now on; `memory` is the map that the function's device reads.
-  public init(_ function: any PCIFunction, memory: GuestMemory) throws {
+  package init(_ function: any PCIFunction, memory: GuestMemory) throws {
     self.function = function
     self.memory = memory
     events = try InterruptEvents(vectorCount: function.msixVectorCount)
@@ -30,44 +30,44 @@ public final class InProcessMachine: Machine {
     unsafe function.write(region, at: offset, bytes.span.bytes)  // a UInt8 has no hole
   }
 
-  public func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
+  package func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
     UInt32(truncatingIfNeeded: read(.configuration, at: UInt64(offset), width: width))
   }
 
-  public func writeConfig(_ offset: Int, width: Int, _ value: UInt32) throws {
+  package func writeConfig(_ offset: Int, width: Int, _ value: UInt32) throws {
     write(.configuration, at: UInt64(offset), width: width, UInt64(value))
   }
 
-  public func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
+  package func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
     read(.bar(index), at: offset, width: width)
   }
 
-  public func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
+  package func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
     write(.bar(index), at: offset, width: width, value)
   }
 
-  public func mapRAM(_ block: RAMBlock, access: RAMAccess) throws {
+  package func mapRAM(_ block: RAMBlock, access: RAMAccess) throws {
     let region = try MappedRegion(
       fileDescriptor: block.descriptor, offset: 0, count: UInt64(block.size),
       writable: access.contains(.writable))
     try memory.add(region, at: GuestAddress(block.base))
   }
 
-  public func unmapRAM(_ block: RAMBlock) throws {
+  package func unmapRAM(_ block: RAMBlock) throws {
     guard let range = GuestRange(start: GuestAddress(block.base), count: UInt64(block.size)) else { return }
     try memory.remove(range)
   }
 
-  public func foundVectorTable(_ table: PCIInventory.VectorTable) {}
-  public func connectInterrupt(_ line: InterruptLine) throws {}
+  package func foundVectorTable(_ table: PCIInventory.VectorTable) {}
+  package func connectInterrupt(_ line: InterruptLine) throws {}
 
-  public func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
+  package func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
     try events.event(line).wait(timeoutInMilliseconds: timeoutInMilliseconds) > 0
   }
 
-  public func acknowledgeInterrupt(_ line: InterruptLine) throws { events.acknowledge(line) }
+  package func acknowledgeInterrupt(_ line: InterruptLine) throws { events.acknowledge(line) }
 
-  public func resetFunction() throws { function.reset() }
+  package func resetFunction() throws { function.reset() }
 }
 
 /// Takes the function's interrupts on its threads and keeps them for the driver's.

@@ -71,10 +71,11 @@ package final class GPUDriver {
   /// All memory given out so far is free again: the device has let go of it.
   package func reset() throws {
     try function.setStatus(0)
-    var polls = 0
+    let start = ContinuousClock.now
     while try function.status != 0 {
-      polls += 1
-      guard polls < 10000 else { throw DriverError.timedOut(waitingFor: "device_status to read 0") }
+      guard ContinuousClock.now - start < .milliseconds(timeoutInMilliseconds) else {
+        throw DriverError.timedOut(waitingFor: "device_status to read 0")
+      }
     }
     ram.release(to: startOfMemory)
     nextResource = 1

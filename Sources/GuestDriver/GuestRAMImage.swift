@@ -111,7 +111,9 @@ package final class GuestRAMImage {
     read(address, count: width).field(at: 0, width: width)
   }
 
-  package func loadAcquire16(_ address: UInt64) -> UInt16 { existingBlock(at: address).loadAcquire16(address) }
+  package func loadAcquire16(_ address: UInt64) -> UInt16 {
+    existingBlock(at: address).loadAcquire16(address)
+  }
 
   package func storeRelease16(_ address: UInt64, _ value: UInt16) {
     existingBlock(at: address).storeRelease16(address, value)

@@ -17,21 +17,40 @@ package final class RAMBlock: @unchecked Sendable {
   private let start: UnsafeMutableRawPointer
 
   /// Makes a block of zeroes. `canShrink` leaves the file without the seal that forbids shrinking.
-  package init(base: UInt64, size: Int, canShrink: Bool = false) throws {
+  package convenience init(base: UInt64, size: Int, canShrink: Bool = false) throws {
     precondition(size > 0 && size % 4096 == 0, "a block is made of pages")
     let descriptor = guest_driver_memfd(size, canShrink ? 0 : 1)
     guard descriptor >= 0 else { throw DriverError.host(call: "memfd_create", errno: -descriptor) }
+    do {
+      try self.init(base: base, size: size, owning: descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  private init(base: UInt64, size: Int, owning descriptor: Int32) throws {
     // A fresh mapping of the whole file, which is `size` bytes long.
     let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
-      let error = errno
-      close(descriptor)
-      throw DriverError.host(call: "mmap", errno: error)
+      throw DriverError.host(call: "mmap", errno: errno)
     }
     self.base = base
     self.size = size
     self.descriptor = descriptor
     unsafe self.start = mapped
+  }
+
+  /// The same memory, mapped once more: what another processor of the guest would work on.
+  package func secondView() throws -> RAMBlock {
+    let copy = dup(descriptor)
+    guard copy >= 0 else { throw DriverError.host(call: "dup", errno: errno) }
+    do {
+      return try RAMBlock(base: base, size: size, owning: copy)
+    } catch {
+      close(copy)
+      throw error
+    }
   }
 
   deinit {

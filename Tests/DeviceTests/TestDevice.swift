@@ -1,3 +1,4 @@
+import DeviceMachine
 import Dispatch
 import DisplayModel
 import FrontEndAPI
