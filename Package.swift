@@ -71,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "GuestRAM", "HostThreads",
+        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "GuestRAM",
+        "HostThreads",
         "ScanoutDevice", "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -153,16 +154,6 @@ let package = Package(
       dependencies: [
         "CHost", "CVirtioGPUABI", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore",
         "VirtioGPU",
-      ],
-      swiftSettings: house),
-    .testTarget(
-      name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
-    .testTarget(
-      name: "scanoutTests",
-      dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "HostThreads", "scanout",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: house),
   ],
