@@ -24,34 +24,41 @@ final class Resource {
 /// the ranges, against the memory that there is now.
 final class Backing {
   private let ranges: [GuestRange]
+  private let budget: MemoryBudget
   private var list: ScatterList
-  private let charges: Charges
-
-  /// The entries as they came, and what a list with more extents than entries takes beyond that.
-  private struct Charges: ~Copyable {
-    let entries: MemoryCharge
-    let further: MemoryCharge?
-  }
+  /// What is charged for the ranges and the list.
+  private let charge: MemoryCharge
+  /// What is charged for a list that has more extents than there were entries; nil if it has not.
+  private var furtherCharge: MemoryCharge?
 
   /// Validates the ranges; their number is bounded by whoever decoded them, and none is empty.
   init(_ ranges: [GuestRange], budget: MemoryBudget, in access: borrowing GuestAccess) throws(DisplayFault) {
-    // A range kept here and one or more host addresses in the list, for each entry.
-    let expected = ranges.count * (MemoryLayout<GuestRange>.stride + Self.extentSize)
-    guard let entries = budget.charge(UInt64(expected) + 256) else { throw .outOfMemory }
-    self.ranges = Self.merged(ranges)
-    do { list = try ScatterList(self.ranges, in: access) } catch { throw .backingNotMapped }
-    // Entries that span many regions of guest memory have many extents.
-    let actual = self.ranges.count * MemoryLayout<GuestRange>.stride + list.footprint
-    guard actual > expected else {
-      charges = Charges(entries: entries, further: nil)
-      return
-    }
-    guard let further = budget.charge(UInt64(actual - expected)) else { throw .outOfMemory }
-    charges = Charges(entries: entries, further: further)
+    // A range kept here and one host address in the list, for each entry.
+    let entrySize = MemoryLayout<GuestRange>.stride + Self.extentSize
+    guard let charge = budget.charge(UInt64(ranges.count * entrySize) + 256) else { throw .outOfMemory }
+    let merged = Self.merged(ranges)
+    let list: ScatterList
+    do { list = try ScatterList(merged, in: access) } catch { throw .backingNotMapped }
+    furtherCharge = try Self.furtherCharge(for: list, merged, beyond: charge, budget)
+    self.ranges = merged
+    self.list = list
+    self.charge = charge
+    self.budget = budget
   }
 
-  /// Bytes of one entry of a `ScatterList`: where it is in the host, how long, where in the run.
+  /// Bytes of one extent of a `ScatterList`: where it is in the host, how long, where in the run.
   private static let extentSize = 24
+
+  /// Entries that span many regions of guest memory have many extents each; what that takes is charged as well.
+  private static func furtherCharge(
+    for list: ScatterList, _ ranges: [GuestRange], beyond charge: borrowing MemoryCharge,
+    _ budget: MemoryBudget
+  ) throws(DisplayFault) -> MemoryCharge? {
+    let footprint = UInt64(list.footprint + ranges.count * MemoryLayout<GuestRange>.stride)
+    guard footprint > charge.byteCount else { return nil }
+    guard let further = budget.charge(footprint - charge.byteCount) else { throw .outOfMemory }
+    return further
+  }
 
   /// How long the run is, in bytes.
   var byteCount: UInt64 { list.byteCount }
@@ -60,12 +67,20 @@ final class Backing {
   func copyRows(
     _ copy: RowCopy, into pixels: inout MutableRawSpan, in access: borrowing GuestAccess
   ) throws(DisplayFault) {
+    if !list.isUsable(in: access) { try buildAnew(in: access) }
     do {
-      if !list.isUsable(in: access) { list = try ScatterList(ranges, in: access) }
       try list.copyRows(copy, into: &pixels, in: access)
     } catch {
       throw error == .outOfBounds ? .backingTooShort : .backingNotMapped
     }
+  }
+
+  private func buildAnew(in access: borrowing GuestAccess) throws(DisplayFault) {
+    let list: ScatterList
+    do { list = try ScatterList(ranges, in: access) } catch { throw .backingNotMapped }
+    furtherCharge = nil
+    furtherCharge = try Self.furtherCharge(for: list, ranges, beyond: charge, budget)
+    self.list = list
   }
 
   /// The ranges with neighbours that continue each other made one; most backings come as single pages.

@@ -1,14 +1,11 @@
 import Synchronization
 
-/// The kinds of refused requests that are told apart, named for logs and statistics.
-public enum RefusalKind: String, Sendable, CaseIterable {
+/// The kinds of refused requests that are told apart, for logs and statistics.
+public enum RefusalKind: Int, Sendable, CaseIterable {
   case noHeader, unknownType, wrongQueue, truncated, ringIndexNotOffered, unknownFormat, badBackingList,
     noRoom
   case noSuchScanout, noSuchResource, resourceExists, badDimension, outOfMemory, badRectangle
   case noBacking, backingExists, backingNotMapped, backingTooShort, badCursorSize, badHotSpot
-
-  /// Its place in `allCases`.
-  var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }
 
 /// One refused request, as a log gets to see it.
@@ -29,11 +26,12 @@ final class RefusalCounters: Sendable {
     let count = Atomic<UInt64>(0)
   }
 
+  /// In the order of the cases, whose raw values count from 0.
   private let cells = RefusalKind.allCases.map { _ in Cell() }
 
-  func count(_ kind: RefusalKind) { cells[kind.index].count.add(1, ordering: .relaxed) }
+  func count(_ kind: RefusalKind) { cells[kind.rawValue].count.add(1, ordering: .relaxed) }
 
-  subscript(kind: RefusalKind) -> UInt64 { cells[kind.index].count.load(ordering: .relaxed) }
+  subscript(kind: RefusalKind) -> UInt64 { cells[kind.rawValue].count.load(ordering: .relaxed) }
 }
 
 /// Passes refused requests to a log, at a bounded rate: ten at once, then one a second.

@@ -1,5 +1,6 @@
 import CVirtioGPUABI
 import DisplayModel
+import GuestRAM
 import Testing
 
 @testable import VirtioGPU
@@ -37,6 +38,29 @@ private let memory = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY.rawValue
     let short = Array(long[..<1000])
     #expect(guest.type(Request.attach(1, short)) == ok)
     #expect(guest.device.memoryInUse > 1000 * 16)
+  }
+
+  @Test func `an entry over many regions counts as many extents, and so does looking it up again`() throws {
+    let guest = try TestGuest()
+    #expect(guest.type(Request.create(1, 8, 8)) == ok)
+    let pages = 512
+    func mapByPages() throws {
+      let all = GuestRange(start: GuestAddress(0), count: UInt64(TestGuest.pages * 4096))!
+      try guest.memory.remove(all)
+      try guest.mapBelow(TestGuest.pictures)
+      for page in 0..<pages { try guest.mapPage(TestGuest.pictures / 4096 + page) }
+    }
+    let entry = (UInt64(TestGuest.pictures), UInt32(pages * 4096))
+    #expect(guest.type(Request.attach(1, [entry])) == ok)
+    let before = guest.device.memoryInUse
+    try mapByPages()
+    #expect(guest.type(Request.transfer(1, (0, 0, 8, 8), offset: 0)) == ok)
+    #expect(guest.device.memoryInUse >= before + UInt64((pages - 20) * 24))
+    #expect(guest.type(Request.detach(1)) == ok)
+    #expect(guest.type(Request.attach(1, [entry])) == ok)
+    #expect(guest.device.memoryInUse >= before + UInt64((pages - 20) * 24))
+    #expect(guest.type(Request.unref(1)) == ok)
+    #expect(guest.device.memoryInUse == 0)
   }
 
   @Test func `a finished surface counts when its output is turned on, once for a page flip`() throws {

@@ -67,6 +67,13 @@ final class TestGuest {
     try memory.add(region, at: GuestAddress(0))
   }
 
+  /// Maps one page of the guest's memory as a region of its own.
+  func mapPage(_ page: Int) throws {
+    let region = try MappedRegion(
+      fileDescriptor: descriptor, offset: UInt64(page * 4096), count: 4096, writable: true)
+    try memory.add(region, at: GuestAddress(UInt64(page * 4096)))
+  }
+
   func write(_ bytes: [UInt8], at address: Int) {
     let count = unsafe pwrite(descriptor, bytes, bytes.count, address)
     precondition(count == bytes.count)
