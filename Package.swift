@@ -121,6 +121,9 @@ let package = Package(
       dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
     .testTarget(
+      name: "EmbeddingTests", dependencies: ["DeviceMachine", "GuestDriver", "ScanoutDevice"],
+      swiftSettings: house),
+    .testTarget(
       name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
       swiftSettings: house),
     .testTarget(

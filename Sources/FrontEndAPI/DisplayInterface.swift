@@ -102,6 +102,16 @@ public struct Surface: ~Copyable, ~Escapable {
     self.stride = stride
     self.bytes = bytes
   }
+
+  /// One pixel as 0x00RRGGBB, its place counted from the top left; for looking at single pixels, not for copying many.
+  ///
+  /// - Precondition: the place is inside.
+  public func pixel(x: Int, y: Int) -> UInt32 {
+    precondition(0..<width ~= x && 0..<height ~= y, "outside the surface")
+    // Four bytes inside: `bytes` holds `stride * height`, and a row holds `width * 4`.
+    return UInt32(
+      littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: y * stride + x * 4, as: UInt32.self))
+  }
 }
 
 /// What happened on an output since a front-end last asked.
