@@ -2,7 +2,7 @@ import FrontEndAPI
 
 /// A pointer image copied out of a resource, so that the guest may draw on or drop the resource afterwards.
 final class CursorPicture: Sendable {
-  /// The sides of the image that a driver must supply (virtio 1.4 §5.7.6.7).
+  /// The sides of the image that a driver must supply (virtio 1.4 §5.7.6.6).
   static let side = 64
 
   let image: CursorImage
@@ -10,8 +10,8 @@ final class CursorPicture: Sendable {
 
   /// Copies a resource of the right size.
   ///
-  /// All four bytes of each pixel count, whether or not the format calls the fourth alpha: drivers draw cursors with
-  /// alpha into resources that they made without.
+  /// All four bytes of each pixel count, whether or not the format calls the fourth alpha: drivers draw
+  /// cursors with alpha into resources that they made without.
   init(_ pixels: PixelStore, hotX: UInt32, hotY: UInt32, budget: MemoryBudget) throws(DisplayFault) {
     guard pixels.width == Self.side, pixels.height == Self.side else { throw .badCursorSize }
     guard hotX < UInt32(Self.side), hotY < UInt32(Self.side) else { throw .badHotSpot }

@@ -2,8 +2,8 @@ import FrontEndAPI
 
 /// Where pixels changed: a bounded set of rectangles that covers everything ever added to it.
 ///
-/// Rectangles may overlap. When there is no room left, the new one is merged with the one that grows least by it,
-/// so the set may cover more than was added, never less. Nothing here allocates.
+/// Rectangles may overlap. When there is no room left, the new one is merged with the one that grows least by
+/// it, so the set may cover more than was added, never less. Nothing here allocates.
 package struct Damage: Sendable {
   /// The most rectangles that are kept apart.
   package static let capacity = 16
@@ -41,8 +41,8 @@ package struct Damage: Sendable {
     count += 1
   }
 
-  /// The rectangle to merge `added` with: one where that covers nothing in vain, else none while there is room, else
-  /// the one where it covers least in vain.
+  /// The rectangle to merge `added` with: one where that covers nothing in vain, else none while there is
+  /// room, else the one where it covers least in vain.
   private func partner(of added: Rectangle) -> Int? {
     var cheapest: Int?
     var leastWaste = UInt64.max

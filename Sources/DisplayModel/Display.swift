@@ -3,8 +3,8 @@ import GuestRAM
 
 /// The display that display commands act on: resources, what each output shows of them, cursors.
 ///
-/// Confined to the device's thread. It knows no guest interface: commands come in decoded, faults go out as cases.
-/// A command that fails has changed nothing.
+/// Confined to the device's thread. It knows no guest interface: commands come in decoded, faults go out as
+/// cases. A command that fails has changed nothing.
 package final class Display {
   private let modes: [OutputMode]
   private let edids: [EDID]
@@ -133,7 +133,8 @@ package final class Display {
     guard let backing = resource.backing else { throw .noBacking }
     guard resource.holds(rectangle) else { throw .badRectangle }
     guard !rectangle.isEmpty else { return }
-    // Both sides have the picture's stride; the first row starts at `offset` here and at the rectangle's corner there.
+    // Both sides have the picture's stride; the first row starts at `offset` here and at the rectangle's
+    // corner there.
     let stride = resource.pixels.stride
     let copy = RowCopy(
       sourceOffset: offset, sourceStride: stride,

@@ -14,8 +14,8 @@ package struct ResourceID: Sendable, Hashable {
 
 /// What a guest asks of a display, in terms that belong to no guest interface.
 ///
-/// A command is well-formed: names are not 0, formats are known, ranges do not wrap. Whether what it names exists,
-/// and whether its rectangle lies inside, is for `Display` to find out.
+/// A command is well-formed: names are not 0, formats are known, ranges do not wrap. Whether what it names
+/// exists, and whether its rectangle lies inside, is for `Display` to find out.
 package enum DisplayCommand: Sendable, Equatable {
   /// Which outputs there are and which sizes they prefer.
   case displayInfo

@@ -3,7 +3,9 @@ public struct OutputMode: Sendable, Equatable {
   /// What either side may be, in pixels.
   public static let sides = 32...16384
 
+  /// Pixels in a row.
   public let width: Int
+  /// Rows.
   public let height: Int
 
   /// A size; nil if one of the sides is out of `sides`.
@@ -20,8 +22,8 @@ public struct DisplayLimits: Sendable, Equatable {
   public let maxDimension: UInt32
   /// Entries of one resource's backing list.
   public let maxBackingEntries: UInt32
-  /// Resources that exist at the same time. Each is at least one mapping of the process, of which systems allow
-  /// about 65,000.
+  /// Resources that exist at the same time. Each is at least one mapping of the process, of which systems
+  /// allow about 65,000.
   public let maxResources: Int
   /// Bytes that a guest can make the device hold: pixels, backing lists, cursor images, finished surfaces.
   public let memory: UInt64

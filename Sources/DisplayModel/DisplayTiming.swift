@@ -1,7 +1,8 @@
-/// A video timing at 60 Hz with short blanking, as a flat panel takes it (after VESA CVT 1.2, reduced blanking).
+/// A video timing at 60 Hz with short blanking, as a flat panel takes it (after VESA CVT 1.2, reduced
+/// blanking).
 ///
-/// CVT steps the pixel clock by 250 kHz; here the step is the 10 kHz that EDID can say, so that small modes have 60 Hz
-/// too.
+/// CVT steps the pixel clock by 250 kHz; here the step is the 10 kHz that EDID can say, so that small modes
+/// have 60 Hz too.
 struct DisplayTiming: Equatable {
   let width: Int
   let height: Int
@@ -29,7 +30,8 @@ struct DisplayTiming: Equatable {
       case _ where width * 4 == height * 5, _ where width * 9 == height * 15: 7
       default: 10
       }
-    // The blank lasts 460 microseconds of the 16,667 of a frame, at least porches of 3 and 6 lines around the sync.
+    // The blank lasts 460 microseconds of the 16,667 of a frame, at least porches of 3 and 6 lines around the
+    // sync.
     let blank = max(27_600 * height / 972_400 + 1, 3 + verticalSync + 6)
     // EDID readers take a clock below 10 MHz for rubbish, so small pictures have a longer blank.
     let fewest = 10_000_000 / 60 / (width + horizontalBlank) + 1

@@ -4,7 +4,8 @@ extension EDID {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
   }
 
-  /// A detailed timing of 18 bytes (EDID 1.4 §3.10.2); the timing fits it. The size is in millimetres, 0, 0 if unknown.
+  /// A detailed timing of 18 bytes (EDID 1.4 §3.10.2); the timing fits it. The size is in millimetres, 0, 0
+  /// if unknown.
   static func detailedTiming(_ timing: DisplayTiming, sizeInMillimetres: (Int, Int)) -> [UInt8] {
     precondition(timing.fitsDetailedDescriptor)
     var bytes = littleEndian(timing.clock, count: 2)
@@ -34,7 +35,8 @@ extension EDID {
     return block + [UInt8](repeating: 0, count: blockSize - block.count)
   }
 
-  /// A DisplayID 1.3 section in an EDID extension block: who it is, its size, and its timing marked as preferred.
+  /// A DisplayID 1.3 section in an EDID extension block: who it is, its size, and its timing marked as
+  /// preferred.
   static func displayIDBlock(_ timing: DisplayTiming, index: Int) -> [UInt8] {
     let data =
       productIdentification(index: index) + displayParameters(timing) + displayInterface
@@ -51,7 +53,8 @@ extension EDID {
   }
 
   private static func displayParameters(_ timing: DisplayTiming) -> [UInt8] {
-    // Tenths of a millimetre, then pixels; gamma 2.2, the aspect ratio in hundredths above 1, 8 bits a colour.
+    // Tenths of a millimetre, then pixels; gamma 2.2, the aspect ratio in hundredths above 1, 8 bits a
+    // colour.
     let longSide = max(timing.width, timing.height), shortSide = min(timing.width, timing.height)
     let aspect = UInt8(clamping: longSide * 100 / shortSide - 100)
     return [0x01, 0x00, 12] + littleEndian(millimetres(timing.width) * 10, count: 2)

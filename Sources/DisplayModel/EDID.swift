@@ -1,8 +1,9 @@
 /// What an output says of itself in the form of a monitor (VESA E-EDID release A revision 2, EDID 1.4).
 ///
-/// A base block with the preferred timing, then a CTA-861 block with the large formats that EDID 1.4 has no bit
-/// for. A preferred size that the base block cannot say (a side past 4095, or a pixel clock past 655.35 MHz) stands in
-/// a DisplayID block that follows, marked as preferred, and the base block then has the size divided to fit.
+/// A base block with the preferred timing, then a CTA-861 block with the large formats that EDID 1.4 has no
+/// bit for. A preferred size that the base block cannot say (a side past 4095, or a pixel clock past 655.35
+/// MHz) stands in a DisplayID block that follows, marked as preferred, and the base block then has the size
+/// divided to fit.
 package struct EDID: Sendable, Equatable {
   /// Bytes of each block.
   package static let blockSize = 128
@@ -74,7 +75,8 @@ package struct EDID: Sendable, Equatable {
     return [UInt8(letters >> 8), UInt8(letters & 0xff)]
   }()
 
-  /// Physical size in the two units of the base block; 0 (no fixed size) when the centimetres do not fit a byte.
+  /// Physical size in the two units of the base block; 0 (no fixed size) when the centimetres do not fit a
+  /// byte.
   private static func physicalSize(_ mode: OutputMode) -> (inCentimetres: [UInt8], inMillimetres: (Int, Int))
   {
     let sides = (millimetres(mode.width), millimetres(mode.height))
@@ -86,7 +88,8 @@ package struct EDID: Sendable, Equatable {
 
   /// Eight modes of two bytes: (width / 8 - 31), then aspect and (refresh - 60).
   private static let standardTimings: [UInt8] = {
-    let wide: UInt8 = 0x00, classic: UInt8 = 0x40, tall: UInt8 = 0x80, film: UInt8 = 0xc0  // 16:10, 4:3, 5:4, 16:9
+    // 16:10, 4:3, 5:4 and 16:9.
+    let wide: UInt8 = 0x00, classic: UInt8 = 0x40, tall: UInt8 = 0x80, film: UInt8 = 0xc0
     let modes = [
       (2048, film), (1920, wide), (1920, film), (1680, wide), (1600, classic), (1440, wide), (1280, tall),
       (1280, classic),

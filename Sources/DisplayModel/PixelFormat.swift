@@ -1,7 +1,7 @@
 /// The layout of a pixel of four bytes, its channels named in the order in which they lie in memory.
 ///
-/// These are the eight formats of virtio 1.4 §5.7.6.8 (VIRTIO_GPU_CMD_RESOURCE_CREATE_2D). The value that a guest
-/// interface has for each stands with that interface.
+/// These are the eight formats of virtio 1.4 §5.7.6.8 (VIRTIO_GPU_CMD_RESOURCE_CREATE_2D). The value that a
+/// guest interface has for each stands with that interface.
 package enum PixelFormat: Sendable, CaseIterable {
   case b8g8r8a8, b8g8r8x8
   case a8r8g8b8, x8r8g8b8
@@ -31,7 +31,8 @@ package enum PixelFormat: Sendable, CaseIterable {
     let byteCount = count * Self.bytesPerPixel
     precondition(byteCount <= source.byteCount - sourceOffset && byteCount <= target.byteCount - targetOffset)
     let mask: UInt32 = fourthByte == .zero ? 0x00ff_ffff : 0xffff_ffff
-    // One loop for each order, so that each is a plain loop over words that the compiler turns into vector code.
+    // One loop for each order, so that each is a plain loop over words that the compiler turns into vector
+    // code.
     switch self {
     case .b8g8r8a8, .b8g8r8x8:
       Self.forEachWord(count, source, sourceOffset, &target, targetOffset) { $0 & mask }

@@ -4,9 +4,11 @@ import GuestRAM
 import HostThreads
 import Synchronization
 
-/// The pixels of a resource, shared by the device's thread, which fills them, and front-ends, which read them.
+/// The pixels of a resource, shared by the device's thread, which fills them, and front-ends, which read
+/// them.
 ///
-/// The memory is charged to the budget and lives until the last of them has let go, whatever became of the resource.
+/// The memory is charged to the budget and lives until the last of them has let go, whatever became of the
+/// resource.
 package final class PixelStore: Sendable {
   package let format: PixelFormat
   package let width: Int
@@ -16,8 +18,8 @@ package final class PixelStore: Sendable {
   /// The pixel lock: held for one transfer, or for one band of a front-end's copy.
   private let pixels: Lock<PageMemory>
   private let charge: MemoryCharge
-  /// How many transfers wait for the pixel lock. A mutex goes to whoever comes first, and that would be the front-end
-  /// again, band after band; so it looks here before each.
+  /// How many transfers wait for the pixel lock. A mutex goes to whoever comes first, and that would be the
+  /// front-end again, band after band; so it looks here before each.
   private let waiting = Atomic(0)
 
   /// What a front-end copies at most before it lets the device's thread in again, in bytes.
@@ -39,7 +41,8 @@ package final class PixelStore: Sendable {
     self.charge = charge
   }
 
-  /// Runs `body` on the pixels, `stride * height` bytes, while nobody else reads or writes them; the device's thread.
+  /// Runs `body` on the pixels, `stride * height` bytes, while nobody else reads or writes them; the device's
+  /// thread.
   func withPixels<Result, Failure: Error>(
     _ body: (inout PageMemory) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -3,8 +3,8 @@ import HostThreads
 
 /// One output where the device's thread and front-ends meet.
 ///
-/// The device's thread takes the state's short lock only. A front-end takes the surface's lock, and inside it the
-/// state's for a moment and the pixels' for one band at a time.
+/// The device's thread takes the state's short lock only. A front-end takes the surface's lock, and inside it
+/// the state's for a moment and the pixels' for one band at a time.
 final class PublishedOutput: Sendable {
   let index: Int
   private let state = Lock(OutputState())

@@ -1,7 +1,8 @@
 import FrontEndAPI
 import GuestRAM
 
-/// A picture that a guest made, with the guest's pages that are its backing; the device's thread alone knows it.
+/// A picture that a guest made, with the guest's pages that are its backing; the device's thread alone knows
+/// it.
 final class Resource {
   let id: ResourceID
   let pixels: PixelStore
@@ -20,8 +21,8 @@ final class Resource {
 
 /// The guest's pages of a resource, in order, as one run of bytes.
 ///
-/// The validated list becomes unusable when a region of guest memory is removed. It is then built once more from
-/// the ranges, against the memory that there is now.
+/// The validated list becomes unusable when a region of guest memory is removed. It is then built once more
+/// from the ranges, against the memory that there is now.
 final class Backing {
   private let ranges: [GuestRange]
   private let budget: MemoryBudget
@@ -49,7 +50,8 @@ final class Backing {
   /// Bytes of one extent of a `ScatterList`: where it is in the host, how long, where in the run.
   private static let extentSize = 24
 
-  /// Entries that span many regions of guest memory have many extents each; what that takes is charged as well.
+  /// Entries that span many regions of guest memory have many extents each; what that takes is charged as
+  /// well.
   private static func furtherCharge(
     for list: ScatterList, _ ranges: [GuestRange], beyond charge: borrowing MemoryCharge,
     _ budget: MemoryBudget

@@ -10,8 +10,9 @@ struct Scanout {
 
 /// The budget's room for one output's finished surface.
 ///
-/// Taken when a guest turns the output on or changes its size, so that front-ends, which make the surface later and
-/// only if they want it, are never refused. It lives as long as the scanout or the surface, whichever is longer.
+/// Taken when a guest turns the output on or changes its size, so that front-ends, which make the surface
+/// later and only if they want it, are never refused. It lives as long as the scanout or the surface,
+/// whichever is longer.
 final class SurfaceRoom: Sendable {
   let width: Int
   let height: Int

@@ -1,6 +1,7 @@
 /// The header of every request and response (`struct virtio_gpu_ctrl_hdr`, virtio 1.4 §5.7.6.7), 24 bytes.
 ///
-/// Decoded on its own before anything else of the request, so that a refused request still gets its fence back.
+/// Decoded on its own before anything else of the request, so that a refused request still gets its fence
+/// back.
 struct ControlHeader: Equatable {
   /// The request's type, known or not.
   var type: UInt32

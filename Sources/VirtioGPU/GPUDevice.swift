@@ -73,8 +73,8 @@ extension GPUDevice {
   /// Bytes of `struct virtio_gpu_config`; without blob resources there is no `blob_alignment`.
   package var configurationSize: Int { 16 }
 
-  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets` (virtio 1.4 §5.7.4). The outputs never change, so
-  /// there are no events.
+  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets` (virtio 1.4 §5.7.4). The outputs never
+  /// change, so there are no events.
   package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
     for index in 0..<bytes.byteCount {
       let value = offset + index == 8 ? UInt8(outputCount) : 0  // the low byte of num_scanouts

@@ -22,7 +22,8 @@ struct RequestDecoder {
   /// Decodes a whole request.
   ///
   /// - Parameters:
-  ///   - request: the device's private copy, header included; what follows the request's structure is ignored.
+  ///   - request: the device's private copy, header included; what follows the request's structure is
+  ///     ignored.
   ///   - type: from `requestType`.
   /// - Throws: `RequestFault`; the caller answers with its response type and the queue keeps running.
   func decode(_ request: RawSpan, _ type: RequestType) throws(RequestFault) -> DisplayCommand {

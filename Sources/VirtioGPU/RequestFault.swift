@@ -27,8 +27,8 @@ enum RequestFault: Error, Equatable {
   /// The display could not do it.
   case display(DisplayFault)
 
-  /// The answer to it. No table in the specification says which error is whose; this is the natural reading, and
-  /// where that leaves a choice, what other devices answer.
+  /// The answer to it. No table in the specification says which error is whose; this is the natural reading,
+  /// and where that leaves a choice, what other devices answer.
   var responseType: ResponseType {
     switch self {
     case .noHeader, .unknownType, .wrongQueue: .unspecified

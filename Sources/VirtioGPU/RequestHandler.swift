@@ -30,8 +30,8 @@ struct RequestHandler: ~Copyable {
     in access: borrowing GuestAccess
   ) {
     let room = chain.writableCount
-    // A control request that leaves no room for an answer is dropped: nobody would learn what became of it. Drivers
-    // leave none on the cursor queue and want none.
+    // A control request that leaves no room for an answer is dropped: nobody would learn what became of it.
+    // Drivers leave none on the cursor queue and want none.
     if queue == .control, room < ControlHeader.size {
       refuse(.noRoom(room), to: nil, on: queue)
       virtqueue.complete(chain, written: 0, in: access)

@@ -25,7 +25,8 @@ enum RequestType: UInt32, CaseIterable {
   /// VIRTIO_GPU_CMD_MOVE_CURSOR
   case moveCursor = 0x0301
 
-  /// The queue that takes it: cursor requests come on the cursor queue and nowhere else, and nothing else does.
+  /// The queue that takes it: cursor requests come on the cursor queue and nowhere else, and nothing else
+  /// does.
   var queue: RequestQueue {
     switch self {
     case .updateCursor, .moveCursor: .cursor

@@ -1,7 +1,8 @@
 import DisplayModel
 import GuestRAM
 
-/// Builds one response at a time in memory of its own; every byte that a driver gets to see was written by this.
+/// Builds one response at a time in memory of its own; every byte that a driver gets to see was written by
+/// this.
 struct ResponseEncoder: ~Copyable {
   private var memory: PageMemory
   /// Bytes of the response that was built last.
@@ -44,7 +45,8 @@ struct ResponseEncoder: ~Copyable {
     }
   }
 
-  /// Clears the response and writes its header, with the request's fence if there was one (virtio 1.4 §5.7.6.7).
+  /// Clears the response and writes its header, with the request's fence if there was one (virtio 1.4
+  /// §5.7.6.7).
   private mutating func begin(_ type: ResponseType, _ header: ControlHeader?) {
     count = type.size
     var bytes = memory.mutableBytes

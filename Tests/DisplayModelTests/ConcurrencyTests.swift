@@ -11,7 +11,8 @@ import Testing
 @Suite struct ConcurrencyTests {
   static let side = 300
 
-  /// A driver that draws, flips, resizes, moves the cursor, drops resources and resets, while three front-ends look.
+  /// A driver that draws, flips, resizes, moves the cursor, drops resources and resets, while three
+  /// front-ends look.
   @Test func `front-ends look while the driver draws, and all memory comes back`() throws {
     let bench = Bench(outputs: 2)
     let side = Self.side, byteCount = side * side * 4

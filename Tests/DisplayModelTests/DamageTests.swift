@@ -56,8 +56,8 @@ import Testing
     #expect(damage.all == [Rectangle(x: 50, y: 50, width: 1, height: 1)])
   }
 
-  /// Judged by a bitmap that knows nothing of rectangles: every pixel ever added is covered, nothing outside the
-  /// picture is, and there are never more rectangles than the capacity.
+  /// Judged by a bitmap that knows nothing of rectangles: every pixel ever added is covered, nothing outside
+  /// the picture is, and there are never more rectangles than the capacity.
   @Test(arguments: 0..<60 as Range<UInt64>)
   func `every pixel added stays covered`(_ seed: UInt64) {
     let side = 48

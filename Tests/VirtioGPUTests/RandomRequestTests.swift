@@ -5,8 +5,8 @@ import Testing
 
 @testable import VirtioGPU
 
-/// Requests that are almost right, by the thousand: whatever they ask, every buffer comes back, what a front-end sees
-/// stays inside its surface, and a reset returns all memory.
+/// Requests that are almost right, by the thousand: whatever they ask, every buffer comes back, what a
+/// front-end sees stays inside its surface, and a reset returns all memory.
 @Suite struct RandomRequestTests {
   @Test(arguments: 0..<6 as Range<UInt64>)
   func `no request does harm`(_ seed: UInt64) throws {

@@ -31,7 +31,8 @@ private let top = UInt32.max
 private let picture = UInt64(TestGuest.pictures)
 
 @Suite struct RequestCheckTests {
-  /// Two outputs. Resource 1: 100x50 with backing. 2: 64x64 without. 3: 100x50 with a backing of one row and a half.
+  /// Two outputs. Resource 1: 100x50 with backing. 2: 64x64 without. 3: 100x50 with a backing of one row and
+  /// a half.
   static func makeGuest() throws -> TestGuest {
     let guest = try TestGuest(outputs: [(640, 480), (640, 480)], limits: DisplayLimits(memory: 64 << 20))
     for request in [
