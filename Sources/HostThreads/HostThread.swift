@@ -29,8 +29,10 @@ package final class HostThread: Sendable {
     self.handle = handle
   }
 
-  /// Waits until the thread's body has returned. A second call returns at once.
+  /// Waits until the thread's body has returned. A second call returns at once, and so does one from the thread
+  /// itself, which cannot wait for its own end: what it belongs to may be let go there.
   package func join() {
+    guard pthread_equal(pthread_self(), handle) == 0 else { return }
     isJoined.withLock { isJoined in
       guard !isJoined else { return }
       // The handle came from pthread_create and is joined once.
