@@ -149,12 +149,12 @@ extension DeviceState {
         }
         if !isMore || epoch.load(ordering: .acquiring) != worker.seenEpoch { break }
       }
-      interrupt(queue, worker)
-      // Registers have changed: look at them before going on.
+      // Registers have changed: look at them before going on, and before the interrupt, whose vector may be another.
       guard epoch.load(ordering: .acquiring) == worker.seenEpoch else {
         _ = doorbell.ring(Doorbell.control)
         return true
       }
+      interrupt(queue, worker)
       return try memory.withAccess { (access) throws(RingFault) in try queue.requestDoorbell(in: access) }
     } catch {
       fail(error, &worker)
