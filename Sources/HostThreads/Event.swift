@@ -36,6 +36,8 @@ package final class Event: @unchecked Sendable {
   package func wait() {
     // As above. It fails only when a signal handler ran meanwhile.
     while unsafe sem_wait(semaphore) != 0 {}
-    isSignalled.store(false, ordering: .releasing)
+    // An exchange, not a store: a signal that still found `true` posted nothing, so what came before it must be
+    // seen by whoever looks after this. A store could become visible only after the look.
+    _ = isSignalled.exchange(false, ordering: .acquiringAndReleasing)
   }
 }
