@@ -190,16 +190,17 @@ extension DeviceState {
   /// What it wrote is gone at once. If the device was at work, the device's thread first finishes the buffers that were
   /// announced before, so that their interrupts still come, and then lets go; until then `status` does not read 0.
   func resetByDriver() {
-    let wasAtWork = registers.withLock { registers in
-      let wasAtWork = registers.status.contains(.driverOK)
+    let isAtWork = registers.withLock { registers in
+      // After a reset that is not carried out yet there is the same work to finish.
+      let isAtWork = registers.status.contains(.driverOK) || registers.isResetting
       registers.clear()
       registers.resetsRequested &+= 1
-      registers.showsReset = wasAtWork
+      registers.showsReset = isAtWork
       epoch.add(1, ordering: .releasing)
-      return wasAtWork
+      return isAtWork
     }
     // Without rings there is nothing to finish, and nobody to wait for.
-    if wasAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil { ring(Doorbell.control) }
+    if isAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil { ring(Doorbell.control) }
   }
 
   /// Resets the device for its host: returns when the rings are let go of, after the buffer in hand at most.

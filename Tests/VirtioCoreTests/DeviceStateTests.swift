@@ -146,6 +146,23 @@ final class CountingDevice: VirtioDevice {
     #expect(state.status == [.acknowledge, .driver, .featuresOK])
   }
 
+  @Test("a second reset does not do on the caller's thread what the first one left to the device's")
+  func resetTwice() throws {
+    let state = DeviceState(device: device, memory: GuestMemory(), scheduling: .ownThread)
+    state.writeStatus([.acknowledge, .driver])
+    state.acceptWord(1, 1)
+    state.writeStatus([.featuresOK])
+    state.writeStatus([.driverOK])
+    state.writeStatus([])
+    state.writeStatus([])
+    #expect(device.resets.load(ordering: .relaxed) == 0)
+    #expect(state.status.contains(.driverOK))
+    let thread = try DeviceThread(state)
+    while state.status != [] {}
+    #expect(device.resets.load(ordering: .relaxed) > 0)
+    withExtendedLifetime(thread) {}
+  }
+
   @Test("the configuration generation moves only when the driver had read what changed")
   func generation() {
     func read() {
