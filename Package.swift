@@ -143,7 +143,9 @@ let package = Package(
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
-      name: "VirtioPCITests", dependencies: ["PCIBus", "VirtioPCIModern"], swiftSettings: house),
+      name: "VirtioPCITests",
+      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCI", "VirtioPCIModern"],
+      swiftSettings: house),
     .testTarget(
       name: "scanoutTests",
       dependencies: [

@@ -9,6 +9,10 @@ struct DeviceRegisters {
   /// their interrupts must find the driver still there. It sleeps a millisecond when the status is not 0 yet, time
   /// enough for an interrupt that was raised to arrive.
   var showsReset = false
+  /// A reset was asked for of a device at work, and the driver has not read a status of 0 since.
+  ///
+  /// Until then the interrupts of the last buffers are still its own to handle.
+  var isResetUnseen = false
   /// How many of the resets asked for have been carried out; see `resetsRequested`.
   var resetsDone: UInt64 = 0
   /// How many resets were asked for, by the driver or the host.

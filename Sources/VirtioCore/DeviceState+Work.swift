@@ -190,15 +190,17 @@ extension DeviceState {
   /// What it wrote is gone at once. If the device was at work, the device's thread first finishes the buffers that were
   /// announced before, so that their interrupts still come, and then lets go; until then `status` does not read 0.
   func resetByDriver() {
-    let isAtWork = registers.withLock { registers in
+    let (isAtWork, interrupts) = registers.withLock { registers in
       // After a reset that is not carried out yet there is the same work to finish.
       let isAtWork = registers.status.contains(.driverOK) || registers.isResetting
       registers.clear()
       registers.resetsRequested &+= 1
       registers.showsReset = isAtWork
+      registers.isResetUnseen = isAtWork
       epoch.add(1, ordering: .releasing)
-      return isAtWork
+      return (isAtWork, isAtWork ? nil : registers.interrupts)
     }
+    interrupts?.resetCompleted()
     // Without rings there is nothing to finish, and nobody to wait for.
     if isAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil { ring(Doorbell.control) }
   }

@@ -63,13 +63,18 @@ package final class DeviceState: Sendable {
   /// After a reset was written it stays what it was until the device's thread has let go of the rings, and is seen
   /// so at least once: see `DeviceRegisters.showsReset`.
   package var status: DeviceStatus {
-    registers.withLock { registers in
-      guard registers.status.isEmpty, registers.isResetting || registers.showsReset else {
-        return registers.status
+    let (status, interrupts) = registers.withLock { registers -> (DeviceStatus, (any VirtioInterrupts)?) in
+      guard registers.status.isEmpty else { return (registers.status, nil) }
+      if registers.isResetting || registers.showsReset {
+        registers.showsReset = false
+        return (registers.statusBeforeReset, nil)
       }
-      registers.showsReset = false
-      return registers.statusBeforeReset
+      guard registers.isResetUnseen else { return ([], nil) }
+      registers.isResetUnseen = false
+      return ([], registers.interrupts)
     }
+    interrupts?.resetCompleted()
+    return status
   }
 
   /// A driver's write to the device status field: 0 resets; other bits are added, never taken away.

@@ -30,4 +30,6 @@ package protocol VirtioInterrupts: AnyObject, Sendable {
   func queueUsed(vector: UInt16)
   /// The device configuration or the status changed; `vector` is the configuration's.
   func configurationChanged(vector: UInt16)
+  /// The driver has reset the device and knows that it is done: what it has not acknowledged is void.
+  func resetCompleted()
 }

@@ -92,6 +92,16 @@ public final class VirtioPCIFunction: PCIFunction {
     init(_ function: VirtioPCIFunction) { self.function = function }
     func queueUsed(vector: UInt16) { function?.raise(vector, isr: ISRStatus.queue) }
     func configurationChanged(vector: UInt16) { function?.raise(vector, isr: ISRStatus.configuration) }
+    func resetCompleted() { function?.lowerPin() }
+  }
+
+  /// Clears ISR status, and so lets go of the pin: the next driver, or the one that shares the line, would find an
+  /// interrupt that nobody handles.
+  private func lowerPin() {
+    interrupts.withLock { interrupts in
+      _ = isr.take()
+      interrupts.updateINTx(isr: 0)
+    }
   }
 
   /// An interrupt of the device: a message where MSI-X is enabled, else the pin.
@@ -121,10 +131,9 @@ public final class VirtioPCIFunction: PCIFunction {
       registers.space.reset()
       registers.common.reset()
     }
-    _ = isr.take()
+    lowerPin()
     interrupts.withLock { interrupts in
       interrupts.isINTxDisabled = false
-      interrupts.updateINTx(isr: 0)
       interrupts.msix = MSIX(vectorCount: msixVectorCount)
     }
   }
