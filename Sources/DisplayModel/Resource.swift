@@ -38,8 +38,7 @@ final class Backing {
     let entrySize = MemoryLayout<GuestRange>.stride + Self.extentSize
     guard let charge = budget.charge(UInt64(ranges.count * entrySize) + 256) else { throw .outOfMemory }
     let merged = Self.merged(ranges)
-    let list: ScatterList
-    do { list = try ScatterList(merged, in: access) } catch { throw .backingNotMapped }
+    let list = try Self.list(merged, budget, in: access)
     furtherCharge = try Self.furtherCharge(for: list, merged, beyond: charge, budget)
     self.ranges = merged
     self.list = list
@@ -49,6 +48,18 @@ final class Backing {
 
   /// Bytes of one extent of a `ScatterList`: where it is in the host, how long, where in the run.
   private static let extentSize = 24
+
+  /// Looks the ranges up. What it takes is known only at its end, so it stops where no budget could pay for it.
+  private static func list(
+    _ ranges: [GuestRange], _ budget: MemoryBudget, in access: borrowing GuestAccess
+  ) throws(DisplayFault) -> ScatterList {
+    let affordable = (budget.limit - budget.inUse) / UInt64(extentSize)
+    do {
+      return try ScatterList(ranges, extentLimit: ranges.count + Int(clamping: affordable), in: access)
+    } catch {
+      throw error == .tooManyPieces ? .outOfMemory : .backingNotMapped
+    }
+  }
 
   /// Entries that span many regions of guest memory have many extents each; what that takes is charged as
   /// well.
@@ -78,8 +89,7 @@ final class Backing {
   }
 
   private func buildAnew(in access: borrowing GuestAccess) throws(DisplayFault) {
-    let list: ScatterList
-    do { list = try ScatterList(ranges, in: access) } catch { throw .backingNotMapped }
+    let list = try Self.list(ranges, budget, in: access)
     furtherCharge = nil
     furtherCharge = try Self.furtherCharge(for: list, ranges, beyond: charge, budget)
     self.list = list

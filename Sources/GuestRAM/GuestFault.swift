@@ -8,6 +8,8 @@ public enum GuestFault: Error, Equatable, Sendable {
   case removed
   /// More bytes than the memory named before has.
   case outOfBounds
+  /// The memory named lies in more pieces than there is room to keep.
+  case tooManyPieces
 }
 
 /// The map of guest memory cannot be changed as asked.

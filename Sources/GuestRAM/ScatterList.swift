@@ -25,11 +25,16 @@ package struct ScatterList {
 
   /// Checks that every range is wholly guest memory that the device may read, and translates it.
   ///
-  /// - Throws: `.unmapped`; `.outOfBounds` when the ranges together have more bytes than 64 bits count.
-  package init(_ ranges: [GuestRange], in access: borrowing GuestAccess) throws(GuestFault) {
+  /// - Parameter extentLimit: how many runs of host addresses there may be. One range has as many as it crosses
+  ///   regions, and a driver may name the same range again and again.
+  /// - Throws: `.unmapped`; `.outOfBounds` when the ranges together have more bytes than 64 bits count;
+  ///   `.tooManyPieces` at `extentLimit`, when it is met and not at the end.
+  package init(
+    _ ranges: [GuestRange], extentLimit: Int = .max, in access: borrowing GuestAccess
+  ) throws(GuestFault) {
     var extents: [Extent] = []
-    extents.reserveCapacity(ranges.count)
-    var ids: [UInt64] = []
+    extents.reserveCapacity(min(ranges.count, extentLimit))
+    var ids: Set<UInt64> = []
     var pieces: [GuestSlice] = []
     var total: UInt64 = 0
     var lastID: UInt64 = 0
@@ -44,15 +49,16 @@ package struct ScatterList {
           extents[extents.count - 1] = unsafe Extent(
             base: last.base, count: last.count + piece.count, start: last.start)
         } else {
+          guard extents.count < extentLimit else { throw .tooManyPieces }
           unsafe extents.append(Extent(base: piece.base, count: piece.count, start: total))
         }
-        if piece.regionID != lastID, !ids.contains(piece.regionID) { ids.append(piece.regionID) }
+        if piece.regionID != lastID { ids.insert(piece.regionID) }
         lastID = piece.regionID
         total = sum
       }
     }
     self.extents = extents
-    regionIDs = ids
+    regionIDs = Array(ids)
     generation = access.generation
     byteCount = total
   }

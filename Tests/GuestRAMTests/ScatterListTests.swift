@@ -38,6 +38,26 @@ import Testing
     #expect(try Self.list([], memory).byteCount == 0)
   }
 
+  @Test("a list of too many pieces is given up when the limit is met")
+  func tooManyPieces() throws {
+    let file = TestFile(pages: 8)
+    let memory = GuestMemory()
+    for page in 0..<8 {
+      try memory.add(try file.region(page: page, pages: 1), at: GuestAddress(UInt64(page) * 4096))
+    }
+    func extentCount(_ ranges: [GuestRange], limit: Int) throws(GuestFault) -> Int {
+      try memory.withAccess { (access) throws(GuestFault) in
+        try ScatterList(ranges, extentLimit: limit, in: access).extentCount
+      }
+    }
+    let all = Self.range(0, 8 * 4096)
+    #expect(try extentCount([all, all], limit: 16) == 16)
+    #expect(throws: GuestFault.tooManyPieces) { try extentCount([all, all], limit: 15) }
+    // What is not mapped behind them is never looked at.
+    let hole = Self.range(1 << 30, 1)
+    #expect(throws: GuestFault.tooManyPieces) { try extentCount([all, all, hole], limit: 15) }
+  }
+
   @Test("rows come out as from a flat picture, whatever the order of the pages", arguments: 0..<40)
   func againstFlat(seed: Int) throws {
     var random = SplitMix(state: UInt64(seed) &* 977 &+ 5)
