@@ -3,12 +3,12 @@ import GuestRAM
 
 /// An output's picture as front-ends see it, B, G, R, X, made when one of them asks.
 struct FinishedSurface: ~Copyable {
-  /// nil while the output is off, or nobody has asked yet.
+  /// nil while the output is off, or nobody has asked since it went on.
   private var memory: PageMemory?
   /// The charge for the memory, kept as long as that.
   private var room: SurfaceRoom?
   /// The view that it was made from, 0 for none.
-  private var generation: UInt64 = 0
+  private(set) var generation: UInt64 = 0
 
   init() {}
 
@@ -36,7 +36,8 @@ struct FinishedSurface: ~Copyable {
     return true
   }
 
-  private mutating func clear() {
+  /// Gives back memory and room.
+  mutating func clear() {
     memory = nil
     room = nil
     generation = 0

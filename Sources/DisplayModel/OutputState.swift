@@ -9,6 +9,9 @@ struct OutputState {
   private(set) var view: View?
   /// Changes with every view, so that a surface knows whether it was made from this one. Never 0.
   private(set) var generation: UInt64 = 1
+  /// The generation in which the output was off last: what was made from an earlier view is nobody's business
+  /// any more.
+  private(set) var lastOff: UInt64 = 1
   /// Where the finished surface is behind, if it was made from this view.
   private var stale = Damage()
   private(set) var cursor = Cursor()
@@ -71,6 +74,7 @@ struct OutputState {
     }
     view = new
     generation &+= 1
+    if new == nil { lastOff = generation }
     stale.removeAll()
     for index in viewers.indices {
       viewers[index].isReplaced = true
@@ -146,6 +150,7 @@ struct OutputState {
     stale.removeAll()
     return taken
   }
+
   /// Lets a front-end draw everything anew when it asks next.
   mutating func replace(for attachment: Attachment) {
     guard let index = viewers.firstIndex(where: { $0.attachment === attachment }) else { return }

@@ -3,8 +3,8 @@ import HostThreads
 
 /// One output where the device's thread and front-ends meet.
 ///
-/// The device's thread takes the state's short lock only. A front-end takes the surface's lock, and inside it
-/// the state's for a moment and the pixels' for one band at a time.
+/// The device's thread waits for the state's short lock only. A front-end takes the surface's lock, and inside
+/// it the state's for a moment and the pixels' for one band at a time.
 final class PublishedOutput: Sendable {
   let index: Int
   private let state = Lock(OutputState())
@@ -17,6 +17,7 @@ final class PublishedOutput: Sendable {
   func show(_ view: OutputState.View?) {
     // What was shown is dropped here, not under the lock.
     _ = state.withLock { $0.show(view) }
+    if view == nil { letSurfaceGo() }
     tellFrontEnds()
   }
 
@@ -43,6 +44,21 @@ final class PublishedOutput: Sendable {
     while let attachment = state.withLock({ $0.nextToTell() }) { attachment.tell(index) }
   }
 
+  // MARK: Both sides
+
+  /// Lets go of a finished surface from before the output went off last: another guest may come next, which
+  /// is not to be charged for it, and whose viewers are not to see it.
+  ///
+  /// The device's thread does not wait for a front-end that is at the surface; that one calls this in turn
+  /// when it is done.
+  private func letSurfaceGo() {
+    _ = surface.withLockIfAvailable { clearIfOutdated(&$0) }
+  }
+
+  private func clearIfOutdated(_ surface: inout FinishedSurface) {
+    if surface.generation < state.withLock({ $0.lastOff }) { surface.clear() }
+  }
+
   // MARK: The front-ends' side
 
   func add(_ attachment: Attachment) { state.withLock { $0.add(attachment) } }
@@ -52,6 +68,7 @@ final class PublishedOutput: Sendable {
   func remove(_ attachment: Attachment) { state.withLock { $0.remove(attachment) } }
 
   func takeChanges(for attachment: Attachment) -> OutputChanges? {
+    defer { letSurfaceGo() }
     let taken = surface.withLock { surface -> OutputState.Taken? in
       // Inside the surface's lock, so that whoever comes second waits until the first has copied.
       guard var taken = state.withLock({ $0.take(for: attachment) }) else { return nil }
@@ -73,7 +90,11 @@ final class PublishedOutput: Sendable {
   }
 
   func withSurface<Result>(_ body: (borrowing Surface) -> Result) -> Result? {
-    surface.withLock { $0.withSurface(body) }
+    defer { letSurfaceGo() }
+    return surface.withLock { surface in
+      clearIfOutdated(&surface)
+      return surface.withSurface(body)
+    }
   }
 
   var cursor: CursorState {

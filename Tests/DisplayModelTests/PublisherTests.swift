@@ -126,6 +126,51 @@ final class Bench {
     #expect(channel.withSurface(ofOutput: .max) { _ in true } == nil)
   }
 
+  @Test func `a reset takes the finished surface away, whether or not somebody asks`() throws {
+    let bench = Bench(outputs: 2)
+    let channel = try bench.publisher.attach(CountingFrontEnd())
+    bench.show(1, 640, 480)
+    bench.show(2, 320, 200, on: 1)
+    for output in 0..<2 { _ = channel.takeChanges(ofOutput: output) }
+    #expect(channel.withSurface(ofOutput: 0) { $0.width } == 640)
+    bench.display.reset()
+    #expect(channel.withSurface(ofOutput: 0) { $0.width } == nil)
+    #expect(bench.budget.inUse == 0)
+    // Whoever comes next shows something, but until somebody asks there is nothing to see.
+    bench.show(1, 640, 480)
+    #expect(channel.withSurface(ofOutput: 0) { $0.width } == nil)
+    _ = channel.takeChanges(ofOutput: 0)
+    #expect(channel.withSurface(ofOutput: 0) { $0.width } == 640)
+  }
+
+  @Test func `a surface that is lent out while the output goes off is let go right after`() throws {
+    let bench = Bench()
+    let channel = try bench.publisher.attach(CountingFrontEnd())
+    bench.show(1, 640, 480)
+    _ = channel.takeChanges(ofOutput: 0)
+    let output = bench.publisher.outputs[0]
+    let isThereStill = channel.withSurface(ofOutput: 0) { surface in
+      output.show(nil)  // as the device's thread does, which waits for nobody
+      return surface.width == 640
+    }
+    #expect(isThereStill == true)
+    #expect(bench.apply(.releaseResource(ResourceID(1)!)) == nil)
+    #expect(channel.withSurface(ofOutput: 0) { $0.width } == nil)
+    #expect(bench.budget.inUse == 0)
+  }
+
+  @Test func `a surface from before the output went off is never lent out again`() throws {
+    let bench = Bench()
+    let channel = try bench.publisher.attach(CountingFrontEnd())
+    bench.show(1, 640, 480)
+    _ = channel.takeChanges(ofOutput: 0)
+    _ = channel.withSurface(ofOutput: 0) { _ in
+      bench.display.reset()
+      bench.show(1, 640, 480)
+    }
+    #expect(channel.withSurface(ofOutput: 0) { _ in true } == nil)
+  }
+
   @Test func `a front-end is told once until it has asked`() throws {
     let bench = Bench(outputs: 2)
     bench.show(1, 50, 50, on: 1)
