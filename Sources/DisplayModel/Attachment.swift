@@ -54,7 +54,10 @@ final class Attachment: DisplayChannel {
       link.frontEnd = nil
       return (frontEnd, !link.callers.isEmpty && !link.isInsideCall)
     }
-    if isToWait { callReturned.wait() }
+    if isToWait {
+      callReturned.wait()
+      callReturned.signal()  // for another thread that detaches at the same time
+    }
     extendLifetime(frontEnd)  // its last reference is not dropped under the lock
   }
 

@@ -4,8 +4,9 @@ import Synchronization
 /// An auto-reset event: `wait` returns after the next `signal`, or at once if one came before.
 ///
 /// Signals do not add up: any number before a `wait` count as one. There is no time limit, so a thread that
-/// waits here costs nothing while nothing happens. One thread waits. A signal takes no lock, so the thread that it
-/// wakes runs at once instead of going back to sleep behind one.
+/// waits here costs nothing while nothing happens. One thread waits; where there may be more, each passes the
+/// signal on. A signal takes no lock, so the thread that it wakes runs at once instead of going back to sleep
+/// behind one.
 @safe
 package final class Event: @unchecked Sendable {
   // Sendable: a semaphore is made for several threads, and its address never changes.

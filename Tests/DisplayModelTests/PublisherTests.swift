@@ -295,6 +295,28 @@ final class Bench {
     device.join()
     releaser.join()
   }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `two detaches at once both wait for the call and both return`() throws {
+    let bench = Bench()
+    bench.show(1, 50, 50)
+    let entered = Event(), leave = Event()
+    let frontEnd = CountingFrontEnd(onChange: { _, _ in
+      entered.signal()
+      leave.wait()
+    })
+    let channel = try bench.publisher.attach(frontEnd)
+    let output = bench.publisher.outputs[0]
+    let device = try HostThread(name: "device") {
+      output.addDamage(Rectangle(x: 0, y: 0, width: 1, height: 1))
+    }
+    entered.wait()
+    let first = try HostThread(name: "first") { channel.detach() }
+    let second = try HostThread(name: "second") { channel.detach() }
+    usleep(50_000)  // both are waiting by now; if one is not yet, it returns all the sooner
+    leave.signal()
+    for thread in [device, first, second] { thread.join() }
+  }
 }
 
 extension CountingFrontEnd {
