@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int chost_event_create(void) {
@@ -32,7 +33,11 @@ int chost_event_signal(int descriptor) {
 
 int chost_event_take(int descriptor) {
   uint64_t count;
-  if (read(descriptor, &count, sizeof count) == (ssize_t)sizeof count) return 1;
+  struct iovec piece = {&count, sizeof count};
+  ssize_t result = preadv2(descriptor, &piece, 1, -1, RWF_NOWAIT);
+  // Before Linux 5.8 an eventfd does not know the flag.
+  if (result < 0 && errno == EOPNOTSUPP) result = read(descriptor, &count, sizeof count);
+  if (result == (ssize_t)sizeof count) return 1;
   return errno == EAGAIN ? 0 : -errno;
 }
 

@@ -218,6 +218,24 @@ extension VfioUserTests {
       #expect(client.errno(13) == 0)
     }
 
+    @Test("taking from an eventfd that was made blocking and emptied by the client does not wait")
+    func emptyEvent() throws {
+      let event = try Owned(eventfd(0, 0))
+      let number = event.number
+      let taken = Lock<CInt?>(nil)
+      let server = Pending()
+      server.start {
+        let result = chost_event_take(number)
+        taken.withLock { $0 = result }
+      }
+      #expect(eventually { taken.withLock { $0 } == 0 })
+      #expect(chost_event_signal(number) == 0)  // frees a thread that waits
+      server.join()
+      #expect(chost_event_take(number) == 1)
+      #expect(chost_event_take(number) == 0)
+      #expect(chost_event_take(-1) == -EBADF)
+    }
+
     @Test("interrupts from the device's thread while clients come, change everything and go")
     func fromAnotherThread() throws {
       let served = try Served()

@@ -13,6 +13,9 @@ int chost_event_create(void);
 int chost_event_signal(int descriptor);
 
 /// Empties an eventfd: 1 if it had been signalled, 0 if not, or a negative errno.
+///
+/// Never waits, on Linux 5.8 and later not even if whoever else has the descriptor made it blocking again and was
+/// quicker to empty it.
 int chost_event_take(int descriptor);
 
 /// 1 if the descriptor is an eventfd, 0 if it is anything else.
