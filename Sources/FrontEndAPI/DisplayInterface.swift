@@ -152,11 +152,14 @@ public protocol DisplayChannel: AnyObject, Sendable {
   func takeChanges(ofOutput index: Int) -> OutputChanges?
   /// Lends the output's finished surface to `body`; nil without a call when the output is off or does not exist.
   ///
-  /// Other front-ends that want to bring the surface up to date wait meanwhile, so copy or encode and return.
+  /// Other front-ends that want to bring the surface up to date wait meanwhile, so copy or encode and return. The
+  /// lock behind this is not recursive: `body` must not ask the channel for changes or for the surface.
   func withSurface<Result>(ofOutput index: Int, _ body: (borrowing Surface) -> Result) -> Result?
   /// The cursor of an output; nil when there is no such output.
   func cursor(ofOutput index: Int) -> CursorState?
   /// Ends the attachment; the front-end hears of nothing any more once this has returned.
+  ///
+  /// Waits for a call of `outputChanged` that is under way on another thread, so hold no lock which that takes.
   func detach()
 }
 
@@ -168,7 +171,8 @@ public protocol DisplayFrontEnd: AnyObject, Sendable {
   func attached(to channel: any DisplayChannel)
   /// Something changed on an output and the channel has not been asked since the last such call.
   ///
-  /// Called on the device's thread: wake a thread of your own and return at once.
+  /// Called on the device's thread, or on one that resets the device or attaches this front-end: wake a thread of
+  /// your own and return at once.
   func outputChanged(_ index: Int)
 }
 

@@ -3,7 +3,7 @@ import Glibc
 
 /// What a client has sent and nobody has worked on yet: bytes, and the descriptors that belong to its messages.
 ///
-/// One `receive` takes whatever is there, often several messages; `next` then hands them out one by one. Linux never
+/// One `receive` takes whatever is there, often several messages; `front` then hands them out one by one. Linux never
 /// joins bytes behind a piece with descriptors to that piece: descriptors arrive with the read that takes the first
 /// byte of their piece, and that piece is the last of the read. A client sends a message and its descriptors in one
 /// piece, so they belong to the message that holds the last byte read.
@@ -46,7 +46,7 @@ struct Inbox: ~Copyable {
     storage = [UInt8](repeating: 0, count: largestMessage * 2)
   }
 
-  /// All bytes; only ranges from `next` mean anything.
+  /// All bytes; only ranges from `front` mean anything.
   var bytes: RawSpan {
     @_lifetime(borrow self) get {
       // Bytes have no padding, and all of them were set by init.

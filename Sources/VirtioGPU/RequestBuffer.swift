@@ -1,7 +1,8 @@
 import DisplayModel
 import GuestRAM
 
-/// The private copy of the request in hand: one page, more only while a driver sends long backing lists.
+/// The private copy of the request in hand: one page, more once a driver has sent a long backing list, until the
+/// device is reset.
 struct RequestBuffer: ~Copyable {
   private var memory: PageMemory
   private var charge: MemoryCharge?

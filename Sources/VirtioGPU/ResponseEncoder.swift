@@ -60,7 +60,7 @@ struct ResponseEncoder: ~Copyable {
     bytes.storeBytes(of: header.contextID.littleEndian, toByteOffset: 16, as: UInt32.self)
   }
 
-  /// `struct virtio_gpu_resp_display_info`: sixteen entries of rectangle, enabled and flags..
+  /// `struct virtio_gpu_resp_display_info`: sixteen entries of rectangle, enabled and flags.
   private mutating func encode(_ modes: [OutputMode]) {
     var bytes = memory.mutableBytes
     for (index, mode) in modes.enumerated() {
