@@ -1,3 +1,4 @@
+import HostThreads
 import Synchronization
 
 /// The kinds of refused requests that are told apart, for logs and statistics.
@@ -36,32 +37,18 @@ final class RefusalCounters: Sendable {
 
 /// Passes refused requests to a log, at a bounded rate: ten at once, then one a second.
 struct RefusalLog {
-  private static let burst = 10
-
   private let log: @Sendable (RefusedRequest) -> Void
-  private var allowance = RefusalLog.burst
-  private var lastRefill: ContinuousClock.Instant
-  private var suppressed: UInt64 = 0
+  private var limiter: RateLimiter
 
   init(now: ContinuousClock.Instant = .now, _ log: @escaping @Sendable (RefusedRequest) -> Void) {
     self.log = log
-    lastRefill = now
+    limiter = RateLimiter(burst: 10, now: now)
   }
 
   mutating func add(
     _ kind: RefusalKind, type: UInt32, queue: Int, now: ContinuousClock.Instant = .now
   ) {
-    let seconds = (now - lastRefill).components.seconds
-    if seconds > 0 {
-      allowance = min(Self.burst, allowance + Int(clamping: min(seconds, Int64(Self.burst))))
-      lastRefill = now
-    }
-    guard allowance > 0 else {
-      suppressed &+= 1
-      return
-    }
-    allowance -= 1
-    log(RefusedRequest(kind: kind, type: type, queue: queue, suppressed: suppressed))
-    suppressed = 0
+    guard case .pass(let suppressed) = limiter.decide(at: now) else { return }
+    log(RefusedRequest(kind: kind, type: type, queue: queue, suppressed: UInt64(suppressed)))
   }
 }

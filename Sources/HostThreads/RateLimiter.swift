@@ -1,7 +1,9 @@
 /// Lets events through at a bounded rate, with a reserve for bursts, and counts the others.
-struct RateLimiter {
+///
+/// For one thread; several share it behind a `Lock`.
+package struct RateLimiter: Sendable {
   /// What becomes of an event.
-  enum Decision: Equatable {
+  package enum Decision: Equatable, Sendable {
     /// It may pass; so many before it did not.
     case pass(suppressed: Int)
     case suppress
@@ -16,7 +18,7 @@ struct RateLimiter {
   /// - Parameters:
   ///   - burst: how many events may pass at once, at least 1.
   ///   - interval: how long it takes to earn one more, above 0.
-  init(burst: Int, interval: Duration, now: ContinuousClock.Instant) {
+  package init(burst: Int, interval: Duration = .seconds(1), now: ContinuousClock.Instant = .now) {
     precondition(burst >= 1 && interval > .zero)
     self.burst = burst
     self.interval = interval
@@ -25,7 +27,7 @@ struct RateLimiter {
   }
 
   /// Decides about an event that happens now.
-  mutating func decide(at now: ContinuousClock.Instant) -> Decision {
+  package mutating func decide(at now: ContinuousClock.Instant = .now) -> Decision {
     // Only as many intervals count as there is room for, so the division below stays small however long it was.
     let elapsed = now - lastRefill
     if elapsed >= interval * burst {
