@@ -90,7 +90,7 @@ final class Backing {
 
   private func buildAnew(in access: borrowing GuestAccess) throws(DisplayFault) {
     let list = try Self.list(ranges, budget, in: access)
-    furtherCharge = nil
+    // The old list keeps its charge until there is one for the new.
     furtherCharge = try Self.furtherCharge(for: list, ranges, beyond: charge, budget)
     self.list = list
   }

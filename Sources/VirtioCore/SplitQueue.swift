@@ -26,6 +26,10 @@ struct SplitQueue {
   /// queues, and other devices take up to 1024 entries, so this one does.
   static let longestTable = 1024
 
+  /// The most runs of host addresses in one chain: a descriptor has one for each region of guest memory that it
+  /// crosses, and a VMM may map thousands.
+  static let mostPieces = 8192
+
   /// The three areas as pieces of guest memory, valid for one generation of the map.
   private struct Areas {
     let descriptors: GuestSlice
@@ -187,6 +191,7 @@ struct SplitQueue {
     } catch {
       throw .buffer(error)
     }
+    guard pieces.readable.count + pieces.writable.count <= Self.mostPieces else { throw .chainTooLong }
   }
 
   /// Writes a used element and publishes it (§2.7.8). Nothing is written when the ring's memory has gone.
