@@ -10,7 +10,7 @@ struct RingWorker {
   var resetsDone: UInt64 = 0
   var isLive = false
   var interrupts: (any VirtioInterrupts)?
-  /// Queues that were rung while the device was not live.
+  /// Queues that were rung and not worked since: all that were rung while the device was not live.
   var remembered: UInt64 = 0
 
   init(queueCount: Int) { queues = Array(repeating: nil, count: queueCount) }
@@ -55,10 +55,11 @@ extension DeviceState {
   /// Works until no bit is left.
   private func work(_ worker: inout RingWorker) {
     while !isStopping.load(ordering: .acquiring) {
-      var bits = doorbell.take()
-      guard bits != 0 else { return }
+      let taken = doorbell.take()
+      guard taken != 0 else { return }
+      worker.remembered |= taken & ~Doorbell.control
       follow(&worker)
-      bits = (bits | worker.remembered) & ~Doorbell.control
+      var bits = worker.remembered
       worker.remembered = 0
       while bits != 0 {
         let index = bits.trailingZeroBitCount
@@ -106,7 +107,10 @@ extension DeviceState {
   private func carryOutReset(_ requested: UInt64, isBusMaster: Bool, _ worker: inout RingWorker) {
     var isAwaited = false
     if worker.isLive && isBusMaster {
-      for case let queue? in worker.queues where finish(queue, worker) { isAwaited = true }
+      // What was not rung is not announced: a driver that does not wait may have given the ring's memory away.
+      for case let queue? in worker.queues where worker.remembered >> UInt64(queue.index) & 1 != 0 {
+        if finish(queue, worker) { isAwaited = true }
+      }
     }
     for index in worker.queues.indices { worker.queues[index] = nil }
     worker.isLive = false

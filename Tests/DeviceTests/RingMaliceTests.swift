@@ -521,6 +521,22 @@ enum RingRows {
   }
 
   @Test(arguments: DevicePath.allCases)
+  func `a reset of an idle device touches no ring`(_ path: DevicePath) throws {
+    // Firmware resets the device and gives the memory away without waiting.
+    let bench = try Bench(path)
+    try bench.driver.bringUp()
+    for _ in 0..<3 { _ = try bench.driver.send(.getDisplayInfo) }
+    let ring = try #require(bench.driver.control)
+    // Not rung: it is as good as what the memory's next owner writes there.
+    _ = try ring.offer(try bench.layOut(.getDisplayInfo).descriptors)
+    let used = ring.usedIndex
+    try bench.driver.function.setStatus(0)
+    while try bench.driver.function.status != 0 {}
+    #expect(ring.usedIndex == used)
+    try bench.expectSaneAfterReset()
+  }
+
+  @Test(arguments: DevicePath.allCases)
   func `a reset in the middle of work is followed by silence`(_ path: DevicePath) throws {
     let bench = try Bench(path)
     for _ in 0..<50 {
