@@ -35,12 +35,19 @@ public struct MappedRegion: ~Copyable, @unchecked Sendable {
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
       throw HostError(operation: "mmap", errno: Glibc.errno)
     }
+    var slot: CInt = -1
+    if !chost_is_sealed_against_shrinking(fileDescriptor) {
+      // The range was mapped above and stays so until deinit gives the slot back.
+      slot = unsafe chost_guard_range(address, length, chost_page_size(fileDescriptor))
+      guard slot >= 0 || !chost_has_bus_fault_guard() else {
+        _ = unsafe munmap(address, length)  // mapped above, and nobody knows of it
+        throw HostError(operation: "guard a file that may shrink", errno: ENOSPC)
+      }
+    }
     unsafe base = address
     self.count = length
     isWritable = writable
-    // The range was mapped above and stays so until deinit gives the slot back.
-    guardSlot =
-      unsafe chost_is_sealed_against_shrinking(fileDescriptor) ? -1 : chost_guard_range(address, length)
+    guardSlot = slot
   }
 
   deinit {

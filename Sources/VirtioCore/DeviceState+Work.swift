@@ -146,12 +146,13 @@ extension DeviceState {
     do throws(RingFault) {
       memory.withAccess { queue.suppressDoorbell(in: $0) }
       for _ in 0..<Self.turn {
+        guard epoch.load(ordering: .acquiring) == worker.seenEpoch else { break }
         let isMore = try memory.withAccess { (access) throws(RingFault) in
           guard let chain = try queue.next(in: access) else { return false }
           device.process(chain, from: queue, in: access)
           return true
         }
-        if !isMore || epoch.load(ordering: .acquiring) != worker.seenEpoch { break }
+        if !isMore { break }
       }
       // Registers have changed: look at them before going on, and before the interrupt, whose vector may be another.
       guard epoch.load(ordering: .acquiring) == worker.seenEpoch else {

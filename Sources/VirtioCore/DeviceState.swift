@@ -7,6 +7,9 @@ public enum Scheduling: Sendable {
   /// A thread of the device's own; a doorbell only wakes it.
   case ownThread
   /// The thread that rings the doorbell; it returns when the queue is drained.
+  ///
+  /// A register write that lets the device go on (DRIVER_OK, `queue_enable`, a reset) works the rings too, and other
+  /// register accesses wait meanwhile.
   case inline
 }
 

@@ -184,7 +184,7 @@ public final class VirtioPCIFunction: PCIFunction {
     registers.withLock { $0.space.read(at: offset, into: &bytes) }
     // PCI_STATUS_INTERRUPT shows the pin's level before the command register disables it.
     if offset <= ConfigSpace.Offset.status, offset + bytes.byteCount > ConfigSpace.Offset.status,
-      isr.value != 0
+      interrupts.withLock({ !$0.msix.isEnabled && isr.value != 0 })
     {
       let index = ConfigSpace.Offset.status - offset
       bytes.setByte(bytes.byte(at: index) | 8, at: index)

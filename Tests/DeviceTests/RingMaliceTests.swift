@@ -527,6 +527,9 @@ enum RingRows {
     try bench.driver.bringUp()
     for _ in 0..<3 { _ = try bench.driver.send(.getDisplayInfo) }
     let ring = try #require(bench.driver.control)
+    // Idle is a device that has asked for doorbells again and has had its last look since.
+    while ring.availableEvent != ring.availableIndex { usleep(1000) }
+    usleep(20_000)
     // Not rung: it is as good as what the memory's next owner writes there.
     _ = try ring.offer(try bench.layOut(.getDisplayInfo).descriptors)
     let used = ring.usedIndex

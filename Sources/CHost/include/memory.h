@@ -42,8 +42,16 @@ static inline int chost_memfd(const char *name, uint64_t size, bool sealed) {
 /// before. Returns 0 or a negative errno; a second call does nothing.
 int chost_install_bus_fault_guard(void);
 
-/// Registers a mapped range with the guard; returns a slot of 0 or more, or -1 when all slots are taken.
-int chost_guard_range(const void *start, size_t count);
+/// Whether the guard was installed.
+bool chost_has_bus_fault_guard(void);
+
+/// Registers a mapped range of whole pages with the guard; returns a slot of 0 or more, or -1 when all slots are taken.
+///
+/// `page_size` is that of the mapped file, `chost_page_size`: a huge page can only be replaced as a whole.
+int chost_guard_range(const void *start, size_t count, size_t page_size);
+
+/// The size of the pages that a mapping of the file has: the system's, or those of a file of huge pages.
+size_t chost_page_size(int fd);
 
 /// Gives a slot back; before the range is unmapped.
 void chost_unguard_range(int slot);
