@@ -42,8 +42,10 @@ final class Attachment: DisplayChannel {
 
   func cursor(ofOutput index: Int) -> CursorState? { output(index)?.cursor }
 
+  /// nil also once the front-end has detached.
   private func output(_ index: Int) -> PublishedOutput? {
-    outputs.indices.contains(index) ? outputs[index] : nil
+    guard outputs.indices.contains(index), link.withLock({ $0.frontEnd != nil }) else { return nil }
+    return outputs[index]
   }
 
   /// Waits for a call to the front-end that is under way, unless it is made from inside that call.

@@ -157,7 +157,8 @@ public protocol DisplayChannel: AnyObject, Sendable {
   func withSurface<Result>(ofOutput index: Int, _ body: (borrowing Surface) -> Result) -> Result?
   /// The cursor of an output; nil when there is no such output.
   func cursor(ofOutput index: Int) -> CursorState?
-  /// Ends the attachment; the front-end hears of nothing any more once this has returned.
+  /// Ends the attachment; once this has returned the front-end hears of nothing any more, and the channel shows
+  /// nothing.
   ///
   /// Waits for a call of `outputChanged` that is under way on another thread, so hold no lock which that takes.
   func detach()

@@ -233,6 +233,17 @@ final class Bench {
     #expect(gone == nil)
   }
 
+  @Test func `a channel that was detached shows nothing more`() throws {
+    let bench = Bench()
+    bench.show(1, 50, 50)
+    let channels = try (0..<2).map { _ in try bench.publisher.attach(CountingFrontEnd()) }
+    for channel in channels { _ = channel.takeChanges(ofOutput: 0) }
+    channels[0].detach()
+    #expect(channels[0].withSurface(ofOutput: 0) { _ in true } == nil)
+    #expect(channels[0].cursor(ofOutput: 0) == nil)
+    #expect(channels[1].withSurface(ofOutput: 0) { _ in true } == true)
+  }
+
   @Test func `the display keeps an attached front-end alive`() throws {
     let bench = Bench()
     bench.show(1, 50, 50)
