@@ -100,7 +100,7 @@ package struct ScatterList {
             // `position` is inside extent `index`, and the list holds bytes up to the row's end.
             let extent = unsafe extents[index]
             let skip = Int(position &- extent.start)
-            let count = min(left, extent.count &- skip)
+            let count = min(left, extent.count &- skip, Self.piece)
             unsafe memcpy(to, extent.base + skip, count)
             unsafe to += count
             position &+= UInt64(count)
@@ -111,6 +111,12 @@ package struct ScatterList {
       }
     }
   }
+
+  /// Bytes copied by one memcpy, a page.
+  ///
+  /// A long memcpy goes past the caches from some hundreds of KiB on, which takes a fifth more time here, and what was
+  /// just drawn is read again soon: by the front-end that shows it.
+  private static let piece = 4096
 
   /// The extent that holds `position`; the last one found and its successor are tried before halving.
   @inline(__always)
