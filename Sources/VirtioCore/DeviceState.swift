@@ -163,7 +163,7 @@ package final class DeviceState: Sendable {
   package func enableQueue(_ index: UInt16) {
     change { registers in
       guard registers.queues.indices.contains(Int(index)), registers.status.contains(.featuresOK),
-        !registers.queues[Int(index)].isEnabled, registers.queues[Int(index)].isWellFormed
+        !registers.queues[Int(index)].isEnabled, registers.queues[Int(index)].isWellFormed(registers.accepted)
       else { return }
       registers.queues[Int(index)].isEnabled = true
     }

@@ -13,6 +13,22 @@ package struct FeatureSet: OptionSet, Sendable, Hashable {
   package static let eventIndex = FeatureSet(bit: 29)
   /// The driver follows the specification since 1.0 (`VIRTIO_F_VERSION_1`).
   package static let version1 = FeatureSet(bit: 32)
+  /// Device addresses are the platform's to translate or limit (`VIRTIO_F_ACCESS_PLATFORM`).
+  package static let accessPlatform = FeatureSet(bit: 33)
+  /// Rings are packed (`VIRTIO_F_RING_PACKED`); split without it.
+  package static let ringPacked = FeatureSet(bit: 34)
+  /// Buffers are used in the order in which they were made available (`VIRTIO_F_IN_ORDER`).
+  package static let inOrder = FeatureSet(bit: 35)
+  /// Memory accesses are ordered as the platform orders them (`VIRTIO_F_ORDER_PLATFORM`).
+  package static let orderPlatform = FeatureSet(bit: 36)
+  /// A doorbell's value says how far the driver has come (`VIRTIO_F_NOTIFICATION_DATA`).
+  package static let notificationData = FeatureSet(bit: 38)
+  /// A doorbell's value names the queue as the device asked for (`VIRTIO_F_NOTIF_CONFIG_DATA`).
+  package static let notificationConfigData = FeatureSet(bit: 39)
+  /// The driver may reset a queue alone (`VIRTIO_F_RING_RESET`).
+  package static let ringReset = FeatureSet(bit: 40)
+  /// The driver may suspend the device (`VIRTIO_F_SUSPEND`).
+  package static let suspend = FeatureSet(bit: 43)
 
   /// Bits 0 to 31 for `select` 0, 32 to 63 for 1, nothing for any other (virtio 1.4 §4.1.4.3).
   package func word(_ select: UInt32) -> UInt32 {

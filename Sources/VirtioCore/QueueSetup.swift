@@ -25,9 +25,10 @@ package struct QueueSetup: Sendable, Equatable {
     size = maximumSize
   }
 
-  /// Whether size and addresses are such as a split ring may have (virtio 1.4 §2.7): a power of two, and areas
-  /// aligned to 16, 2 and 4 bytes that do not wrap. Whether memory is there is seen when the ring is first used.
-  var isWellFormed: Bool {
+  /// Whether size and addresses are such as a ring of the accepted format may have; for a split ring (virtio 1.4
+  /// §2.7) a power of two, and areas aligned to 16, 2 and 4 bytes that do not wrap. Whether memory is there is seen
+  /// when the ring is first used.
+  func isWellFormed(_ features: FeatureSet) -> Bool {
     guard size > 0, size <= maximumSize, size.nonzeroBitCount == 1 else { return false }
     guard descriptorArea % 16 == 0, driverArea % 2 == 0, deviceArea % 4 == 0 else { return false }
     return SplitLayout(self) != nil
