@@ -1,6 +1,14 @@
 /// What stands behind the device's short lock.
 struct DeviceRegisters {
   var status: DeviceStatus = []
+  /// The way that the driver has chosen by its first write; nil after a reset.
+  var interface: DriverInterface?
+  /// A legacy driver has rung a doorbell, and so uses the device, whatever the status says (virtio 1.4 §3.1.2).
+  var isInUse = false
+  /// The driver has asked for SUSPEND and the device's thread has not followed yet.
+  var isSuspending = false
+  /// The configuration changed while the device was suspended: the driver hears of it later (§3.4.2).
+  var hasHeldChange = false
   /// What `status` reads as while a reset waits for the device's thread.
   var statusBeforeReset: DeviceStatus = []
   /// The driver is to read a non-zero status once more, though the reset is done.
@@ -41,13 +49,28 @@ struct DeviceRegisters {
 
   /// Whether the device may work its rings.
   var isLive: Bool {
-    status.contains(.driverOK) && status.isDisjoint(with: [.failed, .needsReset]) && isBusMaster
+    (status.contains(.driverOK) || isInUse) && status.isDisjoint(with: [.failed, .needsReset, .suspend])
+      && isBusMaster
+  }
+
+  /// Whether a reset has something to finish: the device was at work, or is still finishing for the reset before.
+  var isAtWork: Bool { status.contains(.driverOK) || isInUse || isResetting }
+
+  /// Whether a driver's write through `interface` is one of the driver's that has the device; the first write decides
+  /// who that is, until a reset.
+  mutating func claim(_ interface: DriverInterface) -> Bool {
+    if self.interface == nil { self.interface = interface }
+    return self.interface == interface
   }
 
   /// Everything that a driver wrote is gone; where interrupts go and who may use the bus is not a driver's.
   mutating func clear() {
     if !status.isEmpty { statusBeforeReset = status }
     status = []
+    interface = nil
+    isInUse = false
+    isSuspending = false
+    hasHeldChange = false
     accepted = []
     queues = queueSizes.map { QueueSetup(maximumSize: $0) }
     configurationVector = QueueSetup.noVector

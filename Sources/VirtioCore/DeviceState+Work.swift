@@ -69,23 +69,39 @@ extension DeviceState {
     }
   }
 
-  /// Copies what the registers say, if they have changed: carries out a reset, takes over queues that were enabled.
-  private func follow(_ worker: inout RingWorker) {
+  /// What the rings need of the registers.
+  private struct Snapshot {
+    let setups: [QueueSetup]
+    let accepted: FeatureSet
+    let resetsRequested: UInt64
+    let isLive: Bool
+    let isBusMaster: Bool
+    let isSuspending: Bool
+  }
+
+  /// Copies what the registers say, if they have changed: carries out a reset of the device or of a queue, suspends,
+  /// takes over queues that were enabled.
+  func follow(_ worker: inout RingWorker) {
     guard epoch.load(ordering: .acquiring) != worker.seenEpoch else { return }
-    let (setups, features, requested, isLive, isBusMaster) = registers.withLock { registers in
+    let seen = registers.withLock { registers in
       // Under the lock the epoch stands still.
       worker.seenEpoch = epoch.load(ordering: .relaxed)
       worker.interrupts = registers.interrupts
-      return (
-        registers.queues, registers.accepted, registers.resetsRequested, registers.isLive,
-        registers.isBusMaster
-      )
+      return Snapshot(
+        setups: registers.queues, accepted: registers.accepted, resetsRequested: registers.resetsRequested,
+        isLive: registers.isLive, isBusMaster: registers.isBusMaster, isSuspending: registers.isSuspending)
     }
-    if requested != worker.resetsDone { carryOutReset(requested, isBusMaster: isBusMaster, &worker) }
-    if isLive && !worker.isLive { worker.remembered = (1 << UInt64(queueCount)) - 1 }
-    worker.isLive = isLive
-    guard isLive else { return }
-    for (index, setup) in setups.enumerated() where setup.isEnabled {
+    if seen.resetsRequested != worker.resetsDone {
+      carryOutReset(seen.resetsRequested, isBusMaster: seen.isBusMaster, &worker)
+    }
+    for (index, setup) in seen.setups.enumerated() where !setup.isEnabled || setup.isResetting {
+      letGo(of: index, setup, &worker)
+    }
+    if seen.isSuspending { return suspend(&worker) }
+    if seen.isLive && !worker.isLive { worker.remembered = (1 << UInt64(queueCount)) - 1 }
+    worker.isLive = seen.isLive
+    guard seen.isLive else { return }
+    for (index, setup) in seen.setups.enumerated() where setup.isEnabled && !setup.isResetting {
       if let queue = worker.queues[index] {
         queue.update(setup)
         continue
@@ -93,14 +109,40 @@ extension DeviceState {
       do throws(RingFault) {
         worker.queues[index] = try memory.withAccess { (access) throws(RingFault) in
           try Virtqueue(
-            index: index, setup: setup, features: features, era: worker.resetsDone, resets: resets, in: access
-          )
+            index: index, setup: setup, features: seen.accepted, era: worker.resetsDone, resets: resets,
+            in: access)
         }
         worker.remembered |= 1 << UInt64(index)
       } catch {
         fail(error, &worker)
         return
       }
+    }
+  }
+
+  /// Drops a queue that was reset or taken back; nothing of it is executed any more (virtio 1.4 §2.6.1.1.1).
+  private func letGo(of index: Int, _ setup: QueueSetup, _ worker: inout RingWorker) {
+    worker.queues[index] = nil
+    worker.remembered &= ~(1 << UInt64(index))
+    guard setup.isResetting else { return }
+    registers.withLock { registers in
+      // Not if the whole device was reset meanwhile.
+      guard registers.queues[index].isResetting else { return }
+      registers.queues[index] = QueueSetup(maximumSize: setup.maximumSize)
+    }
+  }
+
+  /// Stops between two buffers and tells the driver of what was used; then the status says so (virtio 1.4 §3.4.2).
+  private func suspend(_ worker: inout RingWorker) {
+    if worker.isLive {
+      for case let queue? in worker.queues { interrupt(queue, worker) }
+    }
+    worker.isLive = false
+    registers.withLock { registers in
+      guard registers.isSuspending else { return }
+      registers.isSuspending = false
+      registers.status.remove(.driverOK)
+      registers.status.insert(.suspend)
     }
   }
 
@@ -118,7 +160,7 @@ extension DeviceState {
     worker.resetsDone = requested
     registers.withLock { registers in
       registers.resetsDone = requested
-      if isAwaited && registers.status.isEmpty { registers.showsReset = true }
+      if isAwaited && registers.status.isEmpty && registers.isResetUnseen { registers.showsReset = true }
     }
   }
 
@@ -194,20 +236,26 @@ extension DeviceState {
   ///
   /// What it wrote is gone at once. If the device was at work, the device's thread first finishes the buffers that were
   /// announced before, so that their interrupts still come, and then lets go; until then `status` does not read 0.
-  func resetByDriver() {
+  /// A legacy driver does not look twice: for it this returns when the rings are let go of.
+  func resetByDriver(_ interface: DriverInterface) {
     let (isAtWork, interrupts) = registers.withLock { registers in
       // After a reset that is not carried out yet there is the same work to finish.
-      let isAtWork = registers.status.contains(.driverOK) || registers.isResetting
+      let isAtWork = registers.isAtWork
+      let isAwaited = isAtWork && interface == .modern
       registers.clear()
       registers.resetsRequested &+= 1
-      registers.showsReset = isAtWork
-      registers.isResetUnseen = isAtWork
+      registers.showsReset = isAwaited
+      registers.isResetUnseen = isAwaited
       epoch.add(1, ordering: .releasing)
-      return (isAtWork, isAtWork ? nil : registers.interrupts)
+      return (isAtWork, isAwaited ? nil : registers.interrupts)
+    }
+    if interface == .legacy {
+      worker.withLock { follow(&$0) }
+    } else if isAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil {
+      // Without rings there is nothing to finish, and nobody to wait for.
+      ring(Doorbell.control)
     }
     interrupts?.resetCompleted()
-    // Without rings there is nothing to finish, and nobody to wait for.
-    if isAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil { ring(Doorbell.control) }
   }
 
   /// Resets the device for its host: returns when the rings are let go of, after the buffer in hand at most.

@@ -21,8 +21,10 @@ public enum Scheduling: Sendable {
 package final class DeviceState: Sendable {
   package let device: any VirtioDevice
   package let memory: GuestMemory
-  /// Everything that the driver may accept.
+  /// Everything that a modern driver may accept.
   package let offered: FeatureSet
+  /// Everything that a legacy driver may accept: 32 bits are all that it can see (virtio 1.4 §4.1.4.10).
+  package let legacyOffered: FeatureSet
   let scheduling: Scheduling
   let registers: Lock<DeviceRegisters>
   let worker: Lock<RingWorker>
@@ -33,12 +35,26 @@ package final class DeviceState: Sendable {
   let isStopping = Atomic(false)
 
   /// A device as after power-on.
-  package init(device: any VirtioDevice, memory: GuestMemory, scheduling: Scheduling) {
+  ///
+  /// - Parameters:
+  ///   - device: what the device is.
+  ///   - memory: what the guest calls its memory.
+  ///   - scheduling: who works the rings.
+  ///   - transportFeatures: what the transport adds to the features of the device and the rings.
+  ///   - withheld: what is not offered, though it could be.
+  package init(
+    device: any VirtioDevice, memory: GuestMemory, scheduling: Scheduling, transportFeatures: FeatureSet = [],
+    withheld: FeatureSet = []
+  ) {
     precondition(!device.queueSizes.isEmpty && device.queueSizes.count <= 63)
     self.device = device
     self.memory = memory
     self.scheduling = scheduling
-    offered = device.offeredFeatures.union([.version1, .indirectDescriptors, .eventIndex])
+    offered = device.offeredFeatures.union(.rings).union(transportFeatures).subtracting(
+      withheld.subtracting(.version1))
+    let legacyRings: FeatureSet = [.indirectDescriptors, .eventIndex]
+    legacyOffered = device.offeredFeatures.union(legacyRings).subtracting(withheld).union(.anyLayout)
+      .intersection(.legacy)
     registers = Lock(DeviceRegisters(queueSizes: device.queueSizes))
     worker = Lock(RingWorker(queueCount: device.queueSizes.count))
   }
@@ -82,21 +98,49 @@ package final class DeviceState: Sendable {
 
   /// A driver's write to the device status field: 0 resets; other bits are added, never taken away.
   ///
-  /// FEATURES_OK sticks only if the driver accepted `version1` and nothing that was not offered (§2.2.2, §6.1), and
-  /// DRIVER_OK only after it (§3.1.1).
-  package func writeStatus(_ value: DeviceStatus) {
-    if value.isEmpty { return resetByDriver() }
-    change { registers in
-      var asked = registers.status.union(value.intersection(.driversBits))
-      if !registers.status.contains(.featuresOK), asked.contains(.featuresOK) {
-        let accepted = registers.accepted
-        if !asked.contains(.driver) || !accepted.isSubset(of: offered) || !accepted.contains(.version1) {
-          asked.remove(.featuresOK)
-        }
+  /// A write through the interface that the driver has not chosen is ignored unless it is a reset.
+  package func writeStatus(_ value: DeviceStatus, by interface: DriverInterface = .modern) {
+    if value.isEmpty { return resetByDriver(interface) }
+    let resumed = change { registers -> (any VirtioInterrupts)? in
+      guard registers.claim(interface) else { return nil }
+      guard interface == .modern else {
+        registers.status.formUnion(value.intersection(.legacyBits))
+        return nil
       }
-      if !asked.contains(.featuresOK) { asked.remove(.driverOK) }
-      registers.status = asked
+      if registers.status.contains(.suspend) { return resume(&registers, value) }
+      addStatus(value, to: &registers)
+      return nil
     }
+    guard let resumed else { return }
+    resumed.configurationChanged(vector: configurationVector)
+  }
+
+  /// FEATURES_OK sticks only if the driver accepted `version1` and nothing that was not offered (§2.2.2, §6.1),
+  /// DRIVER_OK only after it (§3.1.1), and SUSPEND only counts after that (§3.4.2).
+  private func addStatus(_ value: DeviceStatus, to registers: inout DeviceRegisters) {
+    var asked = registers.status.union(value.intersection(.driversBits))
+    if !registers.status.contains(.featuresOK), asked.contains(.featuresOK) {
+      let accepted = registers.accepted
+      if !asked.contains(.driver) || !accepted.isSubset(of: offered) || !accepted.contains(.version1) {
+        asked.remove(.featuresOK)
+      }
+    }
+    if !asked.contains(.featuresOK) { asked.remove(.driverOK) }
+    if value.contains(.suspend), registers.status.contains(.driverOK), registers.accepted.contains(.suspend) {
+      registers.isSuspending = true
+    }
+    registers.status = asked
+  }
+
+  /// A write to the status of a suspended device: DRIVER_OK lets it go on (virtio 1.4 §3.4). Says whom to tell of a
+  /// change that happened meanwhile.
+  private func resume(_ registers: inout DeviceRegisters, _ value: DeviceStatus) -> (any VirtioInterrupts)? {
+    registers.status.formUnion(value.intersection(.failed))
+    guard value.contains(.driverOK) else { return nil }
+    registers.status.remove(.suspend)
+    registers.status.insert(.driverOK)
+    defer { registers.hasHeldChange = false }
+    return registers.hasHeldChange ? registers.interrupts : nil
   }
 
   // MARK: Features
@@ -110,80 +154,23 @@ package final class DeviceState: Sendable {
   /// A driver's write to a word of the features; ignored once they are agreed on (virtio 1.4 §3.1.1).
   package func acceptWord(_ select: UInt32, _ value: UInt32) {
     registers.withLock { registers in
-      guard !registers.status.contains(.featuresOK) else { return }
+      guard registers.claim(.modern), !registers.status.contains(.featuresOK) else { return }
       registers.accepted.setWord(select, to: value)
     }
   }
 
-  // MARK: Queues
-
-  /// The number of queues.
-  package var queueCount: Int { device.queueSizes.count }
-
-  /// A queue as set up so far; one that does not exist reads as size 0 (virtio 1.4 §4.1.4.3.1).
-  package func queueSetup(_ index: UInt16) -> QueueSetup {
-    registers.withLock { $0.queues.indices.contains(Int(index)) ? $0.queues[Int(index)] : $0.noQueue }
-  }
-
-  /// The driver reduces a queue's size: from 1 to the maximum, a power of two since rings are split; else ignored.
-  package func setQueueSize(_ index: UInt16, _ size: UInt16) {
-    program(index) { queue in
-      guard size > 0, size <= queue.maximumSize, size.nonzeroBitCount == 1 else { return }
-      queue.size = size
-    }
-  }
-
-  /// The driver chooses where the descriptor area lies.
-  package func setDescriptorArea(_ index: UInt16, _ address: UInt64) {
-    program(index) { $0.descriptorArea = address }
-  }
-
-  /// The driver chooses where the driver area lies.
-  package func setDriverArea(_ index: UInt16, _ address: UInt64) {
-    program(index) { $0.driverArea = address }
-  }
-
-  /// The driver chooses where the device area lies.
-  package func setDeviceArea(_ index: UInt16, _ address: UInt64) {
-    program(index) { $0.deviceArea = address }
-  }
-
-  /// Changes a queue that the driver has not enabled yet; what is enabled is frozen (virtio 1.4 §4.1.4.3.2).
-  private func program(_ index: UInt16, _ body: (inout QueueSetup) -> Void) {
+  /// A legacy driver's write to its 32 feature bits. It cannot be told of a refusal, so what was not offered is not
+  /// accepted; ignored once the device is used, when features are final (virtio 1.4 §3.1.2).
+  package func acceptLegacy(_ value: UInt32) {
     registers.withLock { registers in
-      guard registers.queues.indices.contains(Int(index)), !registers.queues[Int(index)].isEnabled else {
+      guard registers.claim(.legacy), !registers.status.contains(.driverOK), !registers.isInUse else {
         return
       }
-      body(&registers.queues[Int(index)])
+      registers.accepted = legacyOffered.intersection(FeatureSet(rawValue: UInt64(value)))
     }
   }
 
-  /// The driver enables a queue: taken once features are agreed on and if its ring is well-formed, else ignored, so
-  /// that `queue_enable` keeps reading 0.
-  package func enableQueue(_ index: UInt16) {
-    change { registers in
-      guard registers.queues.indices.contains(Int(index)), registers.status.contains(.featuresOK),
-        !registers.queues[Int(index)].isEnabled, registers.queues[Int(index)].isWellFormed(registers.accepted)
-      else { return }
-      registers.queues[Int(index)].isEnabled = true
-    }
-  }
-
-  /// The driver gives a queue a vector. `vector` must exist or be `QueueSetup.noVector`.
-  package func setQueueVector(_ index: UInt16, _ vector: UInt16) {
-    change { registers in
-      guard registers.queues.indices.contains(Int(index)) else { return }
-      registers.queues[Int(index)].vector = vector
-    }
-  }
-
-  /// The vector of configuration changes, or `QueueSetup.noVector`.
-  package var configurationVector: UInt16 { registers.withLock { $0.configurationVector } }
-
-  /// The driver gives configuration changes a vector. `vector` must exist or be `QueueSetup.noVector`.
-  package func setConfigurationVector(_ vector: UInt16) {
-    registers.withLock { $0.configurationVector = vector }
-  }
+  // MARK: The bus
 
   /// A buffer notification (virtio 1.4 §4.1.5.2). A queue that does not exist is ignored.
   package func notify(_ index: UInt16) {
@@ -191,50 +178,21 @@ package final class DeviceState: Sendable {
     ring(1 << UInt64(index))
   }
 
+  /// A legacy driver's buffer notification; it may come before DRIVER_OK and is heard (virtio 1.4 §3.1.2).
+  package func notifyLegacy(_ index: UInt16) {
+    guard Int(index) < queueCount else { return }
+    registers.withLock { registers in
+      guard registers.interface == .legacy, !registers.isInUse, !registers.status.contains(.driverOK) else {
+        return
+      }
+      registers.isInUse = true
+      epoch.add(1, ordering: .releasing)
+    }
+    ring(1 << UInt64(index))
+  }
+
   /// The bus lets the device read and write memory, or no longer does.
   package func setBusMaster(_ isBusMaster: Bool) {
     change { $0.isBusMaster = isBusMaster }
-  }
-
-  // MARK: Device configuration
-
-  /// Reads from the device configuration structure; beyond its end are zeros.
-  package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
-    for index in 0..<bytes.byteCount { bytes.storeBytes(of: 0, toByteOffset: index, as: UInt8.self) }
-    guard let inside = insideConfiguration(offset, bytes.byteCount) else { return }
-    registers.withLock { registers in
-      var part = bytes._mutatingExtracting(0..<inside)
-      device.readConfiguration(at: offset, into: &part)
-      registers.configurationWasRead = true
-    }
-  }
-
-  /// Writes to the device configuration structure; what is not wholly inside is ignored.
-  package func writeConfiguration(at offset: Int, _ bytes: RawSpan) {
-    guard insideConfiguration(offset, bytes.byteCount) == bytes.byteCount else { return }
-    registers.withLock { _ in device.writeConfiguration(at: offset, bytes) }
-  }
-
-  private func insideConfiguration(_ offset: Int, _ count: Int) -> Int? {
-    guard offset >= 0, offset < device.configurationSize else { return nil }
-    return min(count, device.configurationSize - offset)
-  }
-
-  /// Changes each time the configuration changed after the driver had read any of it (virtio 1.4 §4.1.4.3.1), so two
-  /// equal readings around a read of the configuration mean that it was of one piece.
-  package var configurationGeneration: UInt8 { registers.withLock { $0.configurationGeneration } }
-
-  /// The device's configuration has changed: the driver is told.
-  package func configurationChanged() {
-    let (interrupts, vector) = registers.withLock { registers in
-      if registers.configurationWasRead {
-        registers.configurationGeneration &+= 1
-        registers.configurationWasRead = false
-      }
-      return (
-        registers.status.contains(.driverOK) ? registers.interrupts : nil, registers.configurationVector
-      )
-    }
-    interrupts?.configurationChanged(vector: vector)
   }
 }

@@ -10,6 +10,8 @@ package struct QueueSetup: Sendable, Equatable {
   package internal(set) var vector: UInt16 = QueueSetup.noVector
   /// Whether the driver has enabled the queue (`queue_enable`); size and addresses are frozen from then on.
   package internal(set) var isEnabled = false
+  /// Whether the driver has reset the queue and the device's thread has not let go of it yet (`queue_reset`).
+  package internal(set) var isResetting = false
   /// Where the descriptor area lies (`queue_desc`).
   package internal(set) var descriptorArea: UInt64 = 0
   /// Where the driver area lies: the available ring (`queue_driver`).
@@ -23,6 +25,29 @@ package struct QueueSetup: Sendable, Equatable {
   init(maximumSize: UInt16) {
     self.maximumSize = maximumSize
     size = maximumSize
+  }
+
+  /// Lays a split ring out in one piece, by the classic formula (virtio 1.4 §2.7.2): the descriptor table, the
+  /// available ring right behind it, the used ring at the next multiple of `alignment`.
+  ///
+  /// False, with nothing changed, when the alignment is no power of two of at least 4, when `address` is no multiple of
+  /// it and of the 16 that descriptors need, or when the ring would wrap around the end of the address space.
+  mutating func layOut(at address: UInt64, alignment: UInt64) -> Bool {
+    guard alignment >= 4, alignment.nonzeroBitCount == 1, address % max(alignment, 16) == 0 else {
+      return false
+    }
+    let (driver, driverWraps) = address.addingReportingOverflow(16 * UInt64(size))
+    // Flags, index, one entry for each descriptor, the event index.
+    let (end, endWraps) = driver.addingReportingOverflow(6 + 2 * UInt64(size))
+    let (raised, deviceWraps) = end.addingReportingOverflow(alignment - 1)
+    let device = raised & ~(alignment - 1)
+    guard !driverWraps, !endWraps, !deviceWraps,
+      GuestRange(start: GuestAddress(device), count: 6 + 8 * UInt64(size)) != nil
+    else { return false }
+    descriptorArea = address
+    driverArea = driver
+    deviceArea = device
+    return true
   }
 
   /// Whether size and addresses are such as a ring of the accepted format may have; for a split ring (virtio 1.4

@@ -10,6 +10,8 @@ package protocol VirtioDevice: AnyObject, Sendable {
   var queueSizes: [UInt16] { get }
   /// Bytes of the device configuration structure.
   var configurationSize: Int { get }
+  /// Memory of the device's own that the driver can map (virtio 1.4 §2.10); most devices have none.
+  var sharedMemory: [SharedMemoryRegion] { get }
   /// Copies out part of the device configuration; `offset` and length are inside it.
   ///
   /// On the thread of the register access, under the device's short lock: copy and return.
@@ -22,6 +24,24 @@ package protocol VirtioDevice: AnyObject, Sendable {
   func process(_ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess)
   /// Drops everything that the driver made: as after power-on. Never while `process` runs.
   func reset()
+}
+
+extension VirtioDevice {
+  package var sharedMemory: [SharedMemoryRegion] { [] }
+}
+
+/// A shared memory region (virtio 1.4 §2.10): an address range that the device fills with memory.
+package struct SharedMemoryRegion: Sendable, Equatable {
+  /// What the device type calls it (`shmid`); each once in a device.
+  package let id: UInt8
+  /// Bytes, a power of two of at least 4096, so that it can have any alignment a driver may want.
+  package let size: UInt64
+
+  package init(id: UInt8, size: UInt64) {
+    precondition(size >= 4096 && size.nonzeroBitCount == 1)
+    self.id = id
+    self.size = size
+  }
 }
 
 /// Where a device's interrupts go: the transport's side.
