@@ -45,6 +45,7 @@ let package = Package(
       name: "VirtioGPU",
       dependencies: ["DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore"],
       swiftSettings: house),
+    .target(name: "VirtioPCILegacy", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
     .target(name: "VirtioPCIModern", dependencies: ["PCIBus", "VirtioCore"], swiftSettings: house),
     // Floor 4
     .target(name: "ControlSocket", dependencies: ["HostThreads"], swiftSettings: house),
@@ -58,7 +59,9 @@ let package = Package(
       swiftSettings: house),
     .target(
       name: "VirtioPCI",
-      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCIModern"],
+      dependencies: [
+        "GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCILegacy", "VirtioPCIModern",
+      ],
       swiftSettings: house),
     // Floor 5
     .target(
@@ -144,7 +147,9 @@ let package = Package(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
     .testTarget(
       name: "VirtioPCITests",
-      dependencies: ["GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCI", "VirtioPCIModern"],
+      dependencies: [
+        "GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCI", "VirtioPCILegacy", "VirtioPCIModern",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "scanoutTests",

@@ -149,7 +149,10 @@ package struct Capability: Sendable {
   package private(set) var bytes: [UInt8] = []
   package private(set) var writable: [UInt8] = []
 
-  /// An empty capability: `PCI_CAP_ID_VNDR` is 9, `PCI_CAP_ID_MSIX` is 0x11.
+  /// `PCI_CAP_ID_VNDR`
+  package static let vendorSpecific: UInt8 = 0x09
+
+  /// An empty capability.
   package init(id: UInt8) { self.id = id }
 
   /// Appends a little-endian field, and the bits of it that a driver may change.

@@ -5,7 +5,7 @@
 @_exported public import PCIBus
 @_exported public import VirtioCore
 @_exported public import VirtioGPU
-import VirtioPCI
+@_exported public import VirtioPCI
 
 /// A virtio-gpu display device on a PCI bus: what a VMM embeds.
 ///
@@ -25,18 +25,21 @@ public final class DisplayDevice: Sendable {
   ///   - outputs: 1 to 16 outputs with the size that each prefers.
   ///   - memory: where the guest's memory is mapped, now or later.
   ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
+  ///   - pci: how the function appears on the bus.
   ///   - limits: what the guest may make the device hold.
   ///   - log: hears of requests that the device refused, on the device's thread, at a bounded rate.
   /// - Throws: `HostError` when the system has no memory or no thread to give.
   public init(
     outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
-    limits: DisplayLimits = DisplayLimits(), log: (@Sendable (RefusedRequest) -> Void)? = nil
+    pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     gpu = try GPUDevice(outputs: outputs, limits: limits, log: log)
     self.memory = memory
     do {
       // 0x038000: a display controller that is no VGA.
-      function = try VirtioPCIFunction(gpu, classCode: 0x038000, memory: memory, scheduling: scheduling)
+      function = try VirtioPCIFunction(
+        gpu, classCode: 0x038000, memory: memory, scheduling: scheduling, options: pci)
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)
     }

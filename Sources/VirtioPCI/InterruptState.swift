@@ -5,8 +5,8 @@ import PCIBus
 struct InterruptState {
   var msix: MSIX
   var sink: (any InterruptSink)?
-  /// INTx is disabled by the command register.
-  var isINTxDisabled = false
+  /// INTx is disabled by the command register or the power state.
+  var isPinDisabled = false
   /// The level that the sink was told last.
   private var isAsserted = false
 
@@ -29,7 +29,7 @@ struct InterruptState {
 
   /// Tells the sink the level of the pin if it has changed. MSI-X silences the pin (PCI 3.0 §6.8.3.3).
   mutating func updateINTx(isr: UInt8) {
-    let level = isr != 0 && !msix.isEnabled && !isINTxDisabled
+    let level = isr != 0 && !msix.isEnabled && !isPinDisabled
     guard level != isAsserted else { return }
     isAsserted = level
     sink?.setINTx(asserted: level)

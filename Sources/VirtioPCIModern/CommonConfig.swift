@@ -43,8 +43,8 @@ package struct CommonConfig {
       .readWrite("queue_desc", at: 0x20, \.descriptorArea),
       .readWrite("queue_driver", at: 0x28, \.driverArea),
       .readWrite("queue_device", at: 0x30, \.deviceArea),
-      .readOnly("queue_notif_config_data", at: 0x38, \.notOffered),
-      .readOnly("queue_reset", at: 0x3a, \.notOffered),
+      .readOnly("queue_notif_config_data", at: 0x38, \.queueNotifyData),
+      .readWrite("queue_reset", at: 0x3a, \.queueReset),
       .readOnly("admin_queue_index", at: 0x3c, \.notOffered),
       .readOnly("admin_queue_num", at: 0x3e, \.notOffered),
     ])
@@ -52,7 +52,7 @@ package struct CommonConfig {
   private var deviceFeature: UInt32 { state.offered.word(deviceFeatureSelect) }
   private var queueCount: UInt16 { UInt16(clamping: state.queueCount) }
   private var generation: UInt8 { state.configurationGeneration }
-  /// Belongs to a feature that this device does not offer: VIRTIO_F_NOTIF_CONFIG_DATA, _RING_RESET, _ADMIN_VQ.
+  /// Belongs to VIRTIO_F_ADMIN_VQ, which is not offered.
   private var notOffered: UInt16 { 0 }
 
   private var driverFeature: UInt32 {
@@ -96,6 +96,17 @@ package struct CommonConfig {
 
   /// Each queue has a doorbell of its own, in the order of the queues.
   private var queueNotifyOffset: UInt16 { Int(queueSelect) < state.queueCount ? queueSelect : 0 }
+
+  /// Exists with VIRTIO_F_NOTIF_CONFIG_DATA only; what a doorbell's value is to say, though its place alone counts.
+  private var queueNotifyData: UInt16 {
+    state.accepted.contains(.notificationConfigData) ? queueNotifyOffset : 0
+  }
+
+  /// Exists with VIRTIO_F_RING_RESET only: 1 from the write until the queue has been let go of (§4.1.4.3.1).
+  private var queueReset: UInt16 {
+    get { queue.isResetting ? 1 : 0 }
+    set { if newValue == 1 { state.resetQueue(queueSelect) } }
+  }
 
   private var descriptorArea: UInt64 {
     get { queue.descriptorArea }
