@@ -50,13 +50,15 @@ package struct QueueSetup: Sendable, Equatable {
     return true
   }
 
-  /// Whether size and addresses are such as a ring of the accepted format may have; for a split ring (virtio 1.4
-  /// §2.7) a power of two, and areas aligned to 16, 2 and 4 bytes that do not wrap. Whether memory is there is seen
-  /// when the ring is first used.
+  /// Whether size and addresses are such as a ring of the accepted format may have: areas aligned and not wrapping, and
+  /// the size of a split ring a power of two (virtio 1.4 §2.7, §2.8, §2.8.10.1). Whether memory is there is seen when the
+  /// ring is first used.
   func isWellFormed(_ features: FeatureSet) -> Bool {
-    guard size > 0, size <= maximumSize, size.nonzeroBitCount == 1 else { return false }
-    guard descriptorArea % 16 == 0, driverArea % 2 == 0, deviceArea % 4 == 0 else { return false }
-    return SplitLayout(self) != nil
+    guard size > 0, size <= maximumSize, descriptorArea % 16 == 0, deviceArea % 4 == 0 else { return false }
+    if features.contains(.ringPacked) {
+      return size <= PackedLayout.largestSize && driverArea % 4 == 0 && PackedLayout(self) != nil
+    }
+    return size.nonzeroBitCount == 1 && driverArea % 2 == 0 && SplitLayout(self) != nil
   }
 }
 

@@ -10,23 +10,35 @@ package final class Virtqueue {
   /// What the driver accepted: a device has to refuse requests of features that it did not.
   package let features: FeatureSet
   private(set) var vector: UInt16
-  private var ring: SplitQueue
-  private var chains: [ChainPieces] = []
+  private let ring: any Ring
+  private var slots: [Slot] = []
   private var freeSlots: [Int] = []
-  /// Buffers taken and not yet given back.
-  private var inFlight = 0
+  /// With IN_ORDER, the slots of the buffers taken and not yet given back; else unused.
+  private var line: SlotLine?
   /// Entries of the ring.
   let size: UInt16
   /// Resets carried out before the queue was set up; a later one of the host makes completions void.
   private let era: UInt64
   private let resets: HostResets
+  private var isDetached = false
 
-  /// The last reset that the host asked for, among all resets.
-  final class HostResets: Sendable {
-    let forced = Atomic<UInt64>(0)
+  /// What a buffer needs while the device has it; used again for another.
+  private struct Slot {
+    var pieces = ChainPieces()
+    var taken = TakenChain(name: 0, descriptorCount: 0)
+    /// Set once the device has completed the buffer, when its turn has not come yet.
+    var written: UInt32?
   }
 
-  init(
+  /// The last reset that the host asked for, among all resets.
+  package final class HostResets: Sendable {
+    let forced = Atomic<UInt64>(0)
+
+    package init() {}
+  }
+
+  /// Takes over a queue that was seen to be well-formed, with the ring format that the driver accepted.
+  package init(
     index: Int, setup: QueueSetup, features: FeatureSet, era: UInt64, resets: HostResets,
     in access: borrowing GuestAccess
   ) throws(RingFault) {
@@ -36,23 +48,36 @@ package final class Virtqueue {
     self.resets = resets
     self.era = era
     size = setup.size
-    ring = try SplitQueue(setup, features: features, in: access)
+    if features.contains(.ringPacked) {
+      ring = try PackedQueue(setup, features: features, in: access)
+    } else {
+      ring = try SplitQueue(setup, features: features, in: access)
+    }
+    if features.contains(.inOrder) { line = SlotLine(capacity: Int(size)) }
   }
 
   func update(_ setup: QueueSetup) { vector = setup.vector }
 
+  /// The driver has reset the queue (virtio 1.4 §2.6.1): from now on the ring is not touched, and what is in flight can
+  /// only be completed into nothing.
+  package func detach() { isDetached = true }
+
+  /// Whether the ring is still the device's to write.
+  private var isAttached: Bool { !isDetached && resets.forced.load(ordering: .acquiring) <= era }
+
   /// The next buffer, or nil when the driver has made none available.
-  func next(in access: borrowing GuestAccess) throws(RingFault) -> DescriptorChain? {
+  package func next(in access: borrowing GuestAccess) throws(RingFault) -> DescriptorChain? {
+    guard !isDetached else { return nil }
     let slot: Int
     if let free = freeSlots.popLast() {
       slot = free
     } else {
-      slot = chains.count
-      chains.append(ChainPieces())
+      slot = slots.count
+      slots.append(Slot())
     }
-    var taken: SplitQueue.Taken?
+    var taken: TakenChain?
     do {
-      taken = try ring.next(into: &chains[slot], inFlight: inFlight, in: access)
+      taken = try ring.next(into: &slots[slot].pieces, in: access)
     } catch {
       freeSlots.append(slot)
       throw error
@@ -61,9 +86,9 @@ package final class Virtqueue {
       freeSlots.append(slot)
       return nil
     }
-    inFlight += 1
-    return DescriptorChain(
-      head: taken.head, slot: slot, readableCount: taken.readableCount, writableCount: taken.writableCount)
+    slots[slot].taken = taken
+    line?.append(slot)
+    return DescriptorChain(slot: slot, taken: taken, pieces: slots[slot].pieces)
   }
 
   /// Copies from the chain's device-readable part, from byte `offset`; as much as there is, and says how much.
@@ -73,10 +98,10 @@ package final class Virtqueue {
     _ chain: borrowing DescriptorChain, at offset: Int, into destination: inout MutableRawSpan,
     in access: borrowing GuestAccess
   ) -> Int {
-    guard chains[chain.slot].generation == access.generation else { return 0 }
+    guard slots[chain.slot].pieces.generation == access.generation else { return 0 }
     var skip = offset
     var done = 0
-    for piece in chains[chain.slot].readable {
+    for piece in slots[chain.slot].pieces.readable {
       if skip >= piece.count {
         skip -= piece.count
         continue
@@ -97,10 +122,10 @@ package final class Virtqueue {
   package func write(
     _ chain: borrowing DescriptorChain, at offset: Int, _ source: RawSpan, in access: borrowing GuestAccess
   ) -> Int {
-    guard chains[chain.slot].generation == access.generation else { return 0 }
+    guard slots[chain.slot].pieces.generation == access.generation else { return 0 }
     var skip = offset
     var done = 0
-    for piece in chains[chain.slot].writable {
+    for piece in slots[chain.slot].pieces.writable {
       if skip >= piece.count {
         skip -= piece.count
         continue
@@ -114,31 +139,68 @@ package final class Virtqueue {
     return done
   }
 
-  /// Gives the buffer back to the driver.
+  /// Gives the buffer back to the driver; with IN_ORDER not before those taken earlier (virtio 1.4 §2.7.9, §2.8.8).
   ///
-  /// After the host asked for a reset nothing is written any more: the ring is not the device's.
+  /// After the host asked for a reset, or the driver reset the queue, nothing is written any more: the ring is not the
+  /// device's.
   ///
   /// - Parameter written: bytes written from the start of the device-writable part (virtio 1.4 §2.7.8.2).
   package func complete(_ chain: consuming DescriptorChain, written: Int, in access: borrowing GuestAccess) {
-    let (head, slot, writableCount) = chain.take()
+    let (slot, writableCount) = chain.take()
     precondition(written >= 0 && written <= writableCount, "more written than the driver gave room for")
-    chains[slot].clear()
+    guard isAttached else { return }
+    slots[slot].pieces.clear()
+    guard line != nil else {
+      return giveBack(slot, written: UInt32(clamping: written), in: access)
+    }
+    slots[slot].written = UInt32(clamping: written)
+    while let first = line?.first, let written = slots[first].written {
+      line?.removeFirst()
+      slots[first].written = nil
+      giveBack(first, written: written, in: access)
+    }
+  }
+
+  private func giveBack(_ slot: Int, written: UInt32, in access: borrowing GuestAccess) {
+    ring.complete(slots[slot].taken, written: written, in: access)
     freeSlots.append(slot)
-    inFlight -= 1
-    guard resets.forced.load(ordering: .acquiring) <= era else { return }
-    ring.complete(head: head, written: UInt32(clamping: written), in: access)
   }
 
   /// Whether the driver wants an interrupt for what was completed since the last call.
-  func takeInterruptDecision(in access: borrowing GuestAccess) -> Bool {
-    ring.takeInterruptDecision(in: access)
+  package func takeInterruptDecision(in access: borrowing GuestAccess) -> Bool {
+    !isDetached && ring.takeInterruptDecision(in: access)
   }
 
   /// Asks the driver not to ring the doorbell while the queue is being worked.
-  func suppressDoorbell(in access: borrowing GuestAccess) { ring.suppressDoorbell(in: access) }
+  func suppressDoorbell(in access: borrowing GuestAccess) {
+    if !isDetached { ring.suppressDoorbell(in: access) }
+  }
 
   /// Asks the driver to ring again; true when it has made buffers available meanwhile, so look once more.
   func requestDoorbell(in access: borrowing GuestAccess) throws(RingFault) -> Bool {
-    try ring.requestDoorbell(in: access)
+    guard !isDetached else { return false }
+    return try ring.requestDoorbell(in: access)
+  }
+}
+
+/// Slots in the order in which their buffers were taken; as many as the ring has entries, kept in a circle.
+private struct SlotLine {
+  private var slots: [Int]
+  private var start = 0
+  private var count = 0
+
+  init(capacity: Int) { slots = Array(repeating: 0, count: capacity) }
+
+  var first: Int? { count > 0 ? slots[start] : nil }
+
+  /// The ring never has more chains in flight than it has entries.
+  mutating func append(_ slot: Int) {
+    slots[(start + count) % slots.count] = slot
+    count += 1
+  }
+
+  mutating func removeFirst() {
+    start = (start + 1) % slots.count
+    count -= 1
   }
 }
