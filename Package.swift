@@ -41,6 +41,7 @@ let package = Package(
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
     .target(name: "VirtioCore", dependencies: ["GuestRAM", "HostThreads"], swiftSettings: house),
     // Floor 3
+    .target(name: "VirtioEntropy", dependencies: ["CHost", "GuestRAM", "VirtioCore"], swiftSettings: house),
     .target(
       name: "VirtioGPU",
       dependencies: ["DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore"],
@@ -145,6 +146,9 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
+    .testTarget(
+      name: "VirtioEntropyTests",
+      dependencies: ["GuestDriver", "GuestRAM", "VirtioCore", "VirtioEntropy"], swiftSettings: house),
     .testTarget(
       name: "VirtioPCITests",
       dependencies: [

@@ -9,6 +9,7 @@
 
 #include "descriptors.h"
 #include "memory.h"
+#include "random.h"
 #include "sockets.h"
 #include "thread.h"
 
