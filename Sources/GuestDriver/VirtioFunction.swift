@@ -8,7 +8,6 @@ package final class VirtioFunction {
   package let common: PCIInventory.VirtioStructure
   package let notify: PCIInventory.VirtioStructure
   package let isr: PCIInventory.VirtioStructure
-  package let device: PCIInventory.VirtioStructure
 
   /// Takes the first structure of each type (§4.1.4.2).
   package init(_ machine: any Machine, _ inventory: PCIInventory) throws {
@@ -17,7 +16,11 @@ package final class VirtioFunction {
     common = try inventory.virtioStructure(VirtioLayout.CapabilityType.common)
     notify = try inventory.virtioStructure(VirtioLayout.CapabilityType.notify)
     isr = try inventory.virtioStructure(VirtioLayout.CapabilityType.isr)
-    device = try inventory.virtioStructure(VirtioLayout.CapabilityType.device)
+  }
+
+  /// The device's own configuration, which not every type of device has.
+  package var device: PCIInventory.VirtioStructure {
+    get throws { try inventory.virtioStructure(VirtioLayout.CapabilityType.device) }
   }
 
   // MARK: Common configuration
@@ -73,11 +76,13 @@ package final class VirtioFunction {
 
   /// Reads a field of the device's own configuration.
   package func readDevice(_ offset: Int, width: Int) throws -> UInt64 {
-    try machine.readBAR(device.bar, at: device.offset + UInt64(offset), width: width)
+    let device = try device
+    return try machine.readBAR(device.bar, at: device.offset + UInt64(offset), width: width)
   }
 
   /// Writes a field of the device's own configuration.
   package func writeDevice(_ offset: Int, width: Int, _ value: UInt64) throws {
+    let device = try device
     try machine.writeBAR(device.bar, at: device.offset + UInt64(offset), width: width, value)
   }
 

@@ -198,7 +198,7 @@ import Testing
     #expect(try function.readThroughWindow(bar: bar, offset: place(.deviceFeature), length: 4) & 1 == 1)
     try function.writeThroughWindow(bar: bar, offset: place(.queueSelect), length: 2, 1)
     #expect(try function.read(.queueSelect) == 1)
-    let device = function.device
+    let device = try function.device
     let scanouts = try function.readThroughWindow(
       bar: UInt8(device.bar), offset: UInt32(device.offset) + UInt32(GPULayout.Config.scanoutCount), length: 4
     )
