@@ -68,7 +68,8 @@ let package = Package(
     .target(
       name: "ScanoutDevice",
       dependencies: [
-        "DisplayModel", "FrontEndAPI", "GuestRAM", "PCIBus", "VirtioCore", "VirtioGPU", "VirtioPCI",
+        "DisplayModel", "FrontEndAPI", "GuestRAM", "PCIBus", "VirtioCore", "VirtioEntropy", "VirtioGPU",
+        "VirtioPCI",
       ],
       swiftSettings: house),
     // Floor 6

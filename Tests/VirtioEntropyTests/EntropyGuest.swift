@@ -68,7 +68,7 @@ final class EntropyGuest {
     precondition(state.status == status)
   }
 
-  /// What the device reads and writes of its configuration, through the registers' way.
+  /// The device status, as a driver reads it.
   var status: DeviceStatus { state.status }
 
   /// Rings the doorbell; the device works on this thread, before it returns.

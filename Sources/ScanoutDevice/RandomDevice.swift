@@ -1,0 +1,34 @@
+public import GuestRAM
+public import PCIBus
+public import VirtioCore
+import VirtioEntropy
+import VirtioPCI
+
+/// A virtio entropy device on a PCI bus: gives a guest random numbers of the host's.
+///
+/// As a `DisplayDevice` without the display: give it the guest's memory, bring the guest's accesses to `function`, and
+/// take interrupts from it.
+public final class RandomDevice: Sendable {
+  /// The function that the guest sees: reads, writes, interrupts, reset.
+  public let function: any PCIFunction
+  /// The guest's memory; regions may be added and removed at any time.
+  public let memory: GuestMemory
+
+  /// A device as after power-on.
+  ///
+  /// - Parameters:
+  ///   - memory: where the guest's memory is mapped, now or later.
+  ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
+  /// - Throws: `HostError` when the system has no memory or no thread to give, or when its random number generator has
+  ///   not been seeded yet (`EAGAIN`).
+  public init(memory: GuestMemory, scheduling: Scheduling = .ownThread) throws(HostError) {
+    let device = try EntropyDevice(source: SystemEntropy())
+    self.memory = memory
+    do {
+      // 0x00ff00: a device that PCI has no class for.
+      function = try VirtioPCIFunction(device, classCode: 0x00ff00, memory: memory, scheduling: scheduling)
+    } catch {
+      throw HostError(operation: "start the device's thread", errno: error.errno)
+    }
+  }
+}
