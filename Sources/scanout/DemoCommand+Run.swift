@@ -8,21 +8,24 @@ extension DemoCommand {
     let directory = try TemporaryDirectory()
     let socket = directory.path + "/gpu.sock"
     let logger = ServeCommand.makeLogger(level: .notice)
-    let device = try ServedDevice(outputs: [.standard], socket: socket, logger: logger)
-    let server: HostThread
+    let front = PictureFrontEnd()
+    defer { front.detach() }
+    let server = try ServedDevice.gpu(outputs: [.standard], shownBy: front, logger: logger)
+      .listen(at: socket, logger: logger)
+    let thread: HostThread
     do throws(HostThreadError) {
-      server = try HostThread(name: "server") {
-        do { try device.run(once: true) } catch { logger.error("the server has ended: \(error)") }
+      thread = try HostThread(name: "server") {
+        do { try server.run(once: true) } catch { logger.error("the server has ended: \(error)") }
       }
     } catch { throw CommandFailure("no thread can be started for the server: errno \(error.errno)") }
     defer {
-      device.stop()
-      server.join()
+      server.stop()
+      thread.join()
     }
 
     let pictures: (plain: Picture, pointed: Picture)
     do {
-      pictures = try Self.draw(on: socket, device.pictures)
+      pictures = try Self.draw(on: socket, front)
     } catch let error as DriverError {
       throw CommandFailure("the driver simulator could not go on: \(error)")
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import FrontEndPNG
 import Glibc
 import Logging
 
@@ -10,17 +11,26 @@ extension ServeCommand {
     signal(SIGPIPE, SIG_IGN)  // a reader that went away is an error of the write, not the end of the device
     let logger = Self.makeLogger(level: logLevel)
 
-    let device = try ServedDevice(
-      outputs: outputs.isEmpty ? [.standard] : outputs, socket: vfioUser, logger: logger)
-    let responder = ControlResponder(frontEnd: device.pictures)
+    let pictures = PictureFrontEnd()
+    defer { pictures.detach() }
+    let server = try makeDevice(shownBy: pictures, logger: logger).listen(at: vfioUser, logger: logger)
+    let responder = ControlResponder(frontEnd: pictures)
     let controlServer = try control.map { path in
       try ControlServer(
         path: path, report: { logger.warning("\($0)") }, respond: { responder.answer($0) })
     }
-    try TerminationSignals.whenRaised { device.stop() }
+    try TerminationSignals.whenRaised { server.stop() }
     defer { controlServer?.stop() }
     try Output.print("listening on \(vfioUser)")
-    try device.run(once: once)
+    try server.run(once: once)
+  }
+
+  private func makeDevice(shownBy pictures: PictureFrontEnd, logger: Logger) throws -> ServedDevice {
+    switch device {
+    case .gpu:
+      try .gpu(outputs: outputs.isEmpty ? [.standard] : outputs, shownBy: pictures, logger: logger)
+    case .entropy: try .entropy()
+    }
   }
 
   static func makeLogger(level: Logger.Level) -> Logger {

@@ -5,7 +5,7 @@ import Logging
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Serve a virtio-gpu device to VMMs over a vfio-user socket.",
+    abstract: "Serve a virtio device, a GPU unless told otherwise, to VMMs over a vfio-user socket.",
     discussion: """
       Prints `listening on SOCKET` once a VMM can connect, then serves one VMM after another, each with a freshly \
       reset device. Ends in order on SIGTERM and SIGINT; its socket files are gone then. Messages go to standard \
@@ -19,6 +19,10 @@ struct ServeCommand: ParsableCommand {
     name: .customLong("vfio-user"),
     help: ArgumentHelp("Where VMMs connect: the path of a Unix socket to be made.", valueName: "socket"))
   var vfioUser: String
+
+  @Option(
+    help: ArgumentHelp("What to serve: a GPU, or a source of random numbers for guests.", valueName: "kind"))
+  var device = DeviceKind.gpu
 
   @Option(
     name: .customLong("output"),
@@ -44,12 +48,20 @@ struct ServeCommand: ParsableCommand {
   var logLevel = Logger.Level.info
 
   func validate() throws {
+    if device != .gpu {
+      guard outputs.isEmpty else { throw Self.needsGPU("--output", "has no outputs") }
+      guard control == nil else { throw Self.needsGPU("--control", "has no picture to ask for") }
+    }
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
     }
     guard vfioUser != control else {
       throw ValidationError("--vfio-user and --control name the same socket: give each its own path")
     }
+  }
+
+  private static func needsGPU(_ option: String, _ lack: String) -> ValidationError {
+    ValidationError("\(option) goes with --device gpu alone: an entropy device \(lack)")
   }
 }
 

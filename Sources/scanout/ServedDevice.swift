@@ -1,3 +1,4 @@
+import ArgumentParser
 import DisplayModel
 import FrontEndPNG
 import GuestRAM
@@ -5,20 +6,24 @@ import Logging
 import ScanoutDevice
 import VfioUser
 
-/// A virtio GPU on a vfio-user socket with a picture front-end: the parts of the package put together.
-final class ServedDevice: Sendable {
-  /// Shows what the guest shows.
-  let pictures = PictureFrontEnd()
-  private let server: Server
+/// What `--device` takes.
+enum DeviceKind: String, CaseIterable, ExpressibleByArgument {
+  case gpu, entropy
+}
 
-  /// Makes the device and listens; VMMs may connect when this returns and are served by `run`.
+/// A device that a VMM is to get, of whatever kind: its function, and the memory that it reads and writes.
+struct ServedDevice: Sendable {
+  let function: any PCIFunction
+  let memory: GuestMemory
+
+  /// A virtio GPU.
   ///
   /// - Parameters:
   ///   - outputs: 1 to 16 sizes.
-  ///   - socket: the path where VMMs connect.
-  init(outputs: [OutputSize], socket: String, logger: Logger) throws {
-    // A VMM may hand over a file without a seal and shrink it.
-    try BusFaultGuard.install()
+  ///   - pictures: attached to it; to be detached by the caller.
+  static func gpu(
+    outputs: [OutputSize], shownBy pictures: PictureFrontEnd, logger: Logger
+  ) throws -> ServedDevice {
     let modes = outputs.compactMap { OutputMode(width: $0.width, height: $0.height) }
     precondition(modes.count == outputs.count, "the command takes no size that the device does not")
     let device = try DisplayDevice(outputs: modes, memory: GuestMemory()) { refused in
@@ -31,15 +36,19 @@ final class ServedDevice: Sendable {
     }
     // The front-end keeps the channel.
     _ = try device.attach(pictures)
-    server = try Server(path: socket, function: device.function, memory: device.memory, logger: logger)
+    return ServedDevice(function: device.function, memory: device.memory)
   }
 
-  /// Serves VMMs on the calling thread until `stop`, or until the first has left.
-  func run(once: Bool) throws {
-    defer { pictures.detach() }
-    try server.run(once: once)
+  /// A virtio entropy device.
+  static func entropy() throws -> ServedDevice {
+    let device = try RandomDevice(memory: GuestMemory())
+    return ServedDevice(function: device.function, memory: device.memory)
   }
 
-  /// Ends `run` from any thread, now or when it is called.
-  func stop() { server.stop() }
+  /// Listens at a path; VMMs may connect when this returns and are served by `Server.run`.
+  func listen(at path: String, logger: Logger) throws -> Server {
+    // A VMM may hand over a file without a seal and shrink it.
+    try BusFaultGuard.install()
+    return try Server(path: path, function: function, memory: memory, logger: logger)
+  }
 }

@@ -13,6 +13,10 @@ private func complaint(_ arguments: [String]) -> (code: Int32, text: String)? {
 }
 
 private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: String...) throws -> Command {
+  try parse(type, arguments)
+}
+
+private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: [String]) throws -> Command {
   try #require(try ScanoutCommand.parseAsRoot(arguments) as? Command)
 }
 
@@ -27,8 +31,14 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
 
   @Test func `serve needs only its socket`() throws {
     let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
-    #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)
+    #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once && serve.device == .gpu)
     #expect(OutputSize.standard.description == "1280x800")
+  }
+
+  @Test func `serve takes both kinds of devices by name`() throws {
+    let arguments = ["serve", "--vfio-user", "rng", "--device"]
+    #expect(try parse(ServeCommand.self, arguments + ["gpu"]).device == .gpu)
+    #expect(try parse(ServeCommand.self, arguments + ["entropy"]).device == .entropy)
   }
 
   @Test(arguments: [
@@ -59,6 +69,15 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
 
   @Test(arguments: [
     (["serve"], "--vfio-user"), (["serve", "--vfio-user", "a", "--control", "a"], "same socket"),
+    (
+      ["serve", "--vfio-user", "a", "--device", "entropy", "--output", "640x480"],
+      "--output goes with --device gpu"
+    ),
+    (
+      ["serve", "--vfio-user", "a", "--device", "entropy", "--control", "c"],
+      "--control goes with --device gpu"
+    ),
+    (["serve", "--vfio-user", "a", "--device", "rng"], "gpu"),
     (["screenshot", "a.png"], "--control"), (["screenshot", "--control", "c"], "<file>"),
     (["screenshot", "--control", "c", "a.gif"], "let it end in .png or .ppm"),
     (["screenshot", "--control", "c", "png"], "let it end in .png or .ppm"),
@@ -92,7 +111,13 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
   @Test(
     arguments: [
       (nil, ["serve", "screenshot", "cursor", "demo", "share=on"]),
-      ("serve", ["--vfio-user <socket>", "--output <size>", "--control <socket>", "--once", "1280x800"]),
+      (
+        "serve",
+        [
+          "--vfio-user <socket>", "--device <kind>", "--output <size>", "--control <socket>", "--once",
+          "1280x800",
+        ]
+      ),
       ("screenshot", ["--control <socket>", "--scanout <n>", "--no-cursor", "<file>", ".ppm"]),
       ("cursor", ["--control <socket>", "--scanout <n>", "--json", "crc"]), ("demo", ["--png <file>"]),
     ] as [(String?, [String])])

@@ -163,6 +163,19 @@ private final class Process {
     #expect(serve.wait() == 0)
   }
 
+  @Test func `serve with an entropy device is one and ends in order`() throws {
+    let serve = try Process("serve", "--vfio-user", "@/gpu", "--device", "entropy")
+    #expect(serve.line() == "listening on \(serve.path("gpu"))")
+    do {
+      let inventory = try PCIInventory(probing: try VfioUserMachine(path: serve.path("gpu")))
+      #expect(inventory.vendorID == 0x1af4 && inventory.deviceID == 0x1044)
+      #expect(inventory.baseClass == 0 && inventory.subclass == 0xff)
+    }
+    serve.signal(SIGTERM)
+    #expect(serve.wait() == 0)
+    #expect(!serve.exists("gpu"))
+  }
+
   /// Why a request is refused; nil when it is not.
   private func refusal(_ request: ControlRequest, _ path: String) -> ControlFailure.Code? {
     do {
