@@ -2,7 +2,7 @@ public import GuestRAM
 public import PCIBus
 public import VirtioCore
 import VirtioEntropy
-import VirtioPCI
+public import VirtioPCI
 
 /// A virtio entropy device on a PCI bus: gives a guest random numbers of the host's.
 ///
@@ -19,14 +19,18 @@ public final class RandomDevice: Sendable {
   /// - Parameters:
   ///   - memory: where the guest's memory is mapped, now or later.
   ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
+  ///   - pci: how the function appears on the bus.
   /// - Throws: `HostError` when the system has no memory or no thread to give, or when its random number generator has
   ///   not been seeded yet (`EAGAIN`).
-  public init(memory: GuestMemory, scheduling: Scheduling = .ownThread) throws(HostError) {
+  public init(
+    memory: GuestMemory, scheduling: Scheduling = .ownThread, pci: VirtioPCIOptions = VirtioPCIOptions()
+  ) throws(HostError) {
     let device = try EntropyDevice(source: SystemEntropy())
     self.memory = memory
     do {
       // 0x00ff00: a device that PCI has no class for.
-      function = try VirtioPCIFunction(device, classCode: 0x00ff00, memory: memory, scheduling: scheduling)
+      function = try VirtioPCIFunction(
+        device, classCode: 0x00ff00, memory: memory, scheduling: scheduling, options: pci)
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)
     }

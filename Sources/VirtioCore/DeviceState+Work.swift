@@ -122,6 +122,7 @@ extension DeviceState {
 
   /// Drops a queue that was reset or taken back; nothing of it is executed any more (virtio 1.4 §2.6.1.1.1).
   private func letGo(of index: Int, _ setup: QueueSetup, _ worker: inout RingWorker) {
+    worker.queues[index]?.detach()
     worker.queues[index] = nil
     worker.remembered &= ~(1 << UInt64(index))
     guard setup.isResetting else { return }

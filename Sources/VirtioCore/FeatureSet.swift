@@ -36,7 +36,8 @@ public struct FeatureSet: OptionSet, Sendable, Hashable {
 
   /// What the rings of this package can do.
   static let rings: FeatureSet = [
-    .indirectDescriptors, .eventIndex, .version1, .accessPlatform, .inOrder, .orderPlatform, .suspend,
+    .indirectDescriptors, .eventIndex, .version1, .accessPlatform, .ringPacked, .inOrder, .orderPlatform,
+    .suspend,
   ]
   /// What a legacy driver can see.
   static let legacy = FeatureSet(rawValue: 0xffff_ffff)
