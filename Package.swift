@@ -146,7 +146,8 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
-      name: "VirtioCoreTests", dependencies: ["GuestRAM", "HostThreads", "VirtioCore"], swiftSettings: house),
+      name: "VirtioCoreTests", dependencies: ["GuestDriver", "GuestRAM", "HostThreads", "VirtioCore"],
+      swiftSettings: house),
     .testTarget(
       name: "VirtioEntropyTests",
       dependencies: ["GuestDriver", "GuestRAM", "VirtioCore", "VirtioEntropy"], swiftSettings: house),

@@ -52,8 +52,9 @@ package struct ContiguousRing {
   }
 
   /// Who defines the capability. No PCI vendor id is assigned to this project, nor is this one to anybody; a driver
-  /// looks at the signature too.
-  private static let vendor: UInt64 = 0x5343
+  /// looks at the signature too. Its low byte is the BAR, so that the capability also reads as a `struct virtio_pci_cap`
+  /// of an unknown type: there are scanners that check the BAR of every one.
+  private static let vendor: UInt64 = 0x5300 + UInt64(ModernLayout.bar)
   /// "RING"
   private static let signature: UInt64 = 0x474e_4952
   private static let version: UInt64 = 1
@@ -66,9 +67,9 @@ package struct ContiguousRing {
     capability.append(vendor, width: 2)
     capability.append(UInt64(ModernLayout.bar), width: 1)
     capability.append(version, width: 1)
-    capability.append(signature, width: 4)
     capability.append(UInt64(ModernLayout.contiguousRing), width: 4)
     capability.append(UInt64(registers.size), width: 4)
+    capability.append(signature, width: 4)
     return capability
   }
 }

@@ -13,13 +13,14 @@ final class CountingDevice: VirtioDevice {
   let configurationSize = 6
   let processed = Atomic(0)
   let resets = Atomic(0)
+  let writes = Atomic(0)
 
   func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
     for index in 0..<bytes.byteCount {
       bytes.storeBytes(of: UInt8(0x10 + offset + index), toByteOffset: index, as: UInt8.self)
     }
   }
-  func writeConfiguration(at offset: Int, _ bytes: RawSpan) {}
+  func writeConfiguration(at offset: Int, _ bytes: RawSpan) { writes.add(1, ordering: .relaxed) }
   func process(_ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess) {
     processed.add(1, ordering: .relaxed)
     queue.complete(chain, written: 0, in: access)
@@ -75,7 +76,8 @@ final class CountingDevice: VirtioDevice {
 
   @Test("words of features beyond the second read as 0 and swallow writes")
   func featureWords() {
-    #expect(state.offered.word(0) == 0x3000_0002 && state.offered.word(1) == 0x81f && state.offered.word(2) == 0)
+    #expect(
+      state.offered.word(0) == 0x3000_0002 && state.offered.word(1) == 0x81f && state.offered.word(2) == 0)
     state.acceptWord(.max, .max)
     #expect(state.accepted == [])
   }

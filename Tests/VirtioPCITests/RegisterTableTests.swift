@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import VirtioPCILegacy
 import VirtioPCIModern
 
 @testable import PCIBus
@@ -27,17 +28,37 @@ import VirtioPCIModern
     }
   }
 
-  @Test("the common configuration has the registers of its page")
-  func common() throws {
-    let page = try Self.table("pci-function.md", heading: "Common configuration").map { cells in
+  static func rows(_ page: String, heading: String) throws -> [Row] {
+    try table(page, heading: heading).map { cells in
       Row(
         offset: try #require(Int(cells[0].dropFirst(2), radix: 16)), width: try #require(Int(cells[1])),
         name: cells[2], isWritable: cells[3] == "rw")
     }
-    let code = CommonConfig.registers.registers.map {
+  }
+
+  static func rows<Owner>(_ file: RegisterFile<Owner>) -> [Row] {
+    file.registers.map {
       Row(offset: $0.offset, width: $0.width, name: "\($0.name)", isWritable: $0.write != nil)
     }
-    #expect(page == code)
+  }
+
+  @Test("the common configuration has the registers of its page")
+  func common() throws {
+    let code = Self.rows(CommonConfig.registers)
+    #expect(try Self.rows("pci-function.md", heading: "Common configuration") == code)
     #expect(code.count == 20)
+  }
+
+  @Test("the register file for rings in one piece has the registers of its page")
+  func contiguousRing() throws {
+    #expect(try Self.rows("contiguous-ring.md", heading: "Registers") == Self.rows(ContiguousRing.registers))
+  }
+
+  @Test("the legacy registers are those of their page, the last two while MSI-X is enabled")
+  func legacy() throws {
+    let page = try Self.rows("legacy.md", heading: "Appendix")
+    #expect(page == Self.rows(LegacyHeader.registersWithVectors))
+    #expect(page.dropLast(2) == Self.rows(LegacyHeader.registers)[...])
+    #expect(LegacyHeader.size(hasVectors: false) == 20 && LegacyHeader.size(hasVectors: true) == 24)
   }
 }
