@@ -30,6 +30,8 @@ package struct ChainLayout: Hashable, Sendable {
   package var skew = 0
   /// Keeps every piece apart from its neighbours in memory.
   package var scatters = false
+  /// Lays indirect tables out as a packed ring has them (§2.8.7).
+  package var isPacked = false
 
   package init(
     request: Cut = .whole, response: Cut = .whole, indirection: Indirection = .none, skew: Int = 0
@@ -107,7 +109,8 @@ extension GuestRAMImage {
     case .all: direct = 0
     case .after(let count): direct = min(count, descriptors.count - 1)
     }
-    let table = try indirectTable(Array(descriptors[direct...]), skew: layout.skew)
+    let table = try indirectTable(
+      Array(descriptors[direct...]), skew: layout.skew, isPacked: layout.isPacked)
     chain.indirectTable = table
     chain.descriptors = Array(descriptors[..<direct])
     chain.descriptors.append(
@@ -117,11 +120,18 @@ extension GuestRAMImage {
     return chain
   }
 
-  /// Writes a table of descriptors linked one after the other.
-  package func indirectTable(_ descriptors: [RingDescriptor], skew: Int = 0) throws -> GuestExtent {
+  /// Writes a table of descriptors: linked one after the other, or for a packed ring as they follow each other.
+  package func indirectTable(
+    _ descriptors: [RingDescriptor], skew: Int = 0, isPacked: Bool = false
+  ) throws -> GuestExtent {
     let count = descriptors.count * RingDescriptor.size
     let address = try allocate(count, alignment: 16, skew: skew)
     for (index, entry) in descriptors.enumerated() {
+      guard !isPacked else {
+        let packed = PackedDescriptor(address: entry.address, length: entry.length, flags: entry.flags)
+        write(packed.encoded, at: address + UInt64(index * PackedDescriptor.size))
+        continue
+      }
       var linked = entry
       if index + 1 < descriptors.count {
         linked.flags |= RingDescriptor.next

@@ -18,6 +18,18 @@ package final class GPUDriver {
     package var ringSkew = 0
 
     package init() {}
+
+    /// With every feature that this driver knows accepted, if it is offered.
+    package static var everything: Options {
+      typealias Feature = VirtioLayout.Feature
+      var options = Options()
+      let more = [
+        Feature.accessPlatform, Feature.ringPacked, Feature.inOrder, Feature.orderPlatform,
+        Feature.notificationData, Feature.notificationConfigData, Feature.ringReset,
+      ]
+      for bit in more { options.wantedFeatures |= 1 << UInt64(bit) }
+      return options
+    }
   }
 
   package let machine: any Machine
@@ -27,11 +39,13 @@ package final class GPUDriver {
   /// Features accepted by the last negotiation.
   package private(set) var features: UInt64 = 0
   /// There after `setUpQueues`.
-  package private(set) var control: SplitRing!
-  package private(set) var cursor: SplitRing!
+  package private(set) var control: (any DriverRing)!
+  package private(set) var cursor: (any DriverRing)!
   /// How long to wait for an answer.
   package var timeoutInMilliseconds = 5000
   private var notifyOffsets: [UInt16] = [0, 0]
+  /// What names each queue in a doorbell.
+  private var notifyNames: [UInt16] = [0, 1]
   private var vectors: [InterruptLine] = [.pin, .pin, .pin]
   private var nextResource: UInt32 = 1
   private var startOfMemory: UInt64 = 0
@@ -123,22 +137,15 @@ package final class GPUDriver {
     }
   }
 
-  /// Reads the size, places the ring, programs it and enables it.
-  package func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> SplitRing {
+  /// Reads the size, places a ring of the accepted format, programs it and enables it.
+  package func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> any DriverRing {
     try function.write(.queueSelect, UInt64(queue))
     let maximum = Int(try function.read(.queueSize))
     guard maximum > 0 else { throw DriverError.missing("queue \(queue)") }
     let size = min(options.queueSize ?? maximum, maximum)
-    let counts = RingPlaces.byteCounts(size: size), skew = options.ringSkew
-    let places = RingPlaces(
-      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16, skew: 16 * skew),
-      available: try ram.allocate(counts.available, alignment: 2, skew: 2 * skew),
-      used: try ram.allocate(counts.used, alignment: 4, skew: 4 * skew))
-    let ring = SplitRing(
-      queue: queue, size: size, places: places, usesEventIndex: accepted(VirtioLayout.Feature.eventIndex),
-      ram: ram)
+    let ring = try makeRing(queue, size: size, skew: options.ringSkew)
     try function.write(.queueSize, UInt64(size))
-    try program(places)
+    try program(ring.places)
     if case .vector(let vector) = line(of: queue) {
       try function.write(.queueVector, UInt64(vector))
       guard try function.read(.queueVector) == UInt64(vector) else {
@@ -146,8 +153,31 @@ package final class GPUDriver {
       }
     }
     notifyOffsets[Int(queue)] = UInt16(truncatingIfNeeded: try function.read(.queueNotifyOffset))
+    notifyNames[Int(queue)] =
+      accepted(VirtioLayout.Feature.notificationConfigData)
+      ? UInt16(truncatingIfNeeded: try function.read(.queueNotifyData)) : queue
     try function.write(.queueEnable, 1)
     return ring
+  }
+
+  /// Allocates a ring of the accepted format.
+  private func makeRing(_ queue: UInt16, size: Int, skew: Int) throws -> any DriverRing {
+    typealias Feature = VirtioLayout.Feature
+    let isPacked = accepted(Feature.ringPacked), alignment = isPacked ? 4 : 2
+    let counts = isPacked ? RingPlaces.packedByteCounts(size: size) : RingPlaces.byteCounts(size: size)
+    let places = RingPlaces(
+      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16, skew: 16 * skew),
+      available: try ram.allocate(counts.available, alignment: alignment, skew: alignment * skew),
+      used: try ram.allocate(counts.used, alignment: 4, skew: 4 * skew))
+    let usesEventIndex = accepted(Feature.eventIndex), usesInOrder = accepted(Feature.inOrder)
+    guard isPacked else {
+      return SplitRing(
+        queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
+        ram: ram)
+    }
+    return PackedRing(
+      queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
+      ram: ram)
   }
 
   /// Writes the three addresses of the selected queue.
@@ -169,11 +199,33 @@ package final class GPUDriver {
   // MARK: Requests
 
   /// The ring of a queue number.
-  package func ring(_ queue: UInt16) -> SplitRing { queue == GPULayout.cursorQueue ? cursor : control }
+  package func ring(_ queue: UInt16) -> any DriverRing {
+    queue == GPULayout.cursorQueue ? cursor : control
+  }
 
-  /// Rings a queue's doorbell.
+  /// The control queue's ring if it is split.
+  package var splitControl: SplitRing! { control as? SplitRing }
+  /// The cursor queue's ring if it is split.
+  package var splitCursor: SplitRing! { cursor as? SplitRing }
+  /// The control queue's ring if it is packed.
+  package var packedControl: PackedRing! { control as? PackedRing }
+  /// The cursor queue's ring if it is packed.
+  package var packedCursor: PackedRing! { cursor as? PackedRing }
+
+  /// Rings a queue's doorbell in the way that the accepted features ask for (virtio 1.4 §4.1.5.2).
   package func kick(_ queue: UInt16) throws {
-    try function.kick(queue: queue, notifyOffset: notifyOffsets[Int(queue)])
+    let name = notifyNames[Int(queue)], offset = notifyOffsets[Int(queue)]
+    guard accepted(VirtioLayout.Feature.notificationData) else {
+      return try function.kick(queue: name, notifyOffset: offset)
+    }
+    try function.kick(queue: name, data: ring(queue).notificationData, notifyOffset: offset)
+  }
+
+  /// A layout whose indirect tables are such as the accepted ring format has.
+  package func suited(_ layout: ChainLayout) -> ChainLayout {
+    var layout = layout
+    layout.isPacked = accepted(VirtioLayout.Feature.ringPacked)
+    return layout
   }
 
   /// Puts a chain in a ring and rings the doorbell if the device wants that.
@@ -214,7 +266,7 @@ package final class GPUDriver {
   ) throws -> GPUReply {
     let mark = ram.mark
     defer { ram.release(to: mark) }
-    let chain = try ram.layOut(request: request, responseRoom: responseRoom, layout)
+    let chain = try ram.layOut(request: request, responseRoom: responseRoom, suited(layout))
     return try send(chain, on: queue)
   }
 

@@ -32,41 +32,10 @@ package struct RingDescriptor: Hashable, Sendable {
   }
 }
 
-/// An element of the used ring (§2.7.8).
-package struct UsedElement: Hashable, Sendable {
-  /// The head of the chain.
-  package var head: UInt32
-  /// How many bytes the device says it wrote.
-  package var length: UInt32
-
-  package init(head: UInt32, length: UInt32) {
-    self.head = head
-    self.length = length
-  }
-}
-
-/// The three parts of a split virtqueue, wherever the driver wants them (§2.7).
-package struct RingPlaces: Hashable, Sendable {
-  package var descriptorTable: UInt64
-  package var available: UInt64
-  package var used: UInt64
-
-  package init(descriptorTable: UInt64, available: UInt64, used: UInt64) {
-    self.descriptorTable = descriptorTable
-    self.available = available
-    self.used = used
-  }
-
-  /// Bytes of each part for a queue size, the event index field included (§2.7).
-  package static func byteCounts(size: Int) -> (descriptorTable: Int, available: Int, used: Int) {
-    (RingDescriptor.size * size, 6 + 2 * size, 6 + 8 * size)
-  }
-}
-
 /// The driver's side of one split virtqueue (virtio 1.4 §2.7).
 ///
 /// `offer` keeps the rules; everything below it writes single fields, for whoever wants to break them.
-package final class SplitRing {
+package final class SplitRing: DriverRing {
   /// The queue's number in the device.
   package let queue: UInt16
   package let size: Int
@@ -79,15 +48,22 @@ package final class SplitRing {
   package private(set) var availableIndex: UInt16 = 0
   /// The first used element not yet taken; free-running.
   package private(set) var seenUsedIndex: UInt16 = 0
+  /// The last one is taken next.
   private var freeDescriptors: [UInt16]
   private var descriptorsOfHead: [UInt16: [UInt16]] = [:]
+  private var ordered: OrderedBuffers?
+  private var wantsInterrupts = true
 
-  package init(queue: UInt16, size: Int, places: RingPlaces, usesEventIndex: Bool, ram: GuestRAMImage) {
+  package init(
+    queue: UInt16, size: Int, places: RingPlaces, usesEventIndex: Bool, usesInOrder: Bool = false,
+    ram: GuestRAMImage
+  ) {
     self.queue = queue
     self.size = size
     self.places = places
     self.usesEventIndex = usesEventIndex
     self.ram = ram
+    ordered = usesInOrder ? OrderedBuffers() : nil
     freeDescriptors = (0..<UInt16(size)).reversed()
     let counts = RingPlaces.byteCounts(size: size)
     ram.fill(places.descriptorTable, count: counts.descriptorTable, with: 0)
@@ -115,6 +91,7 @@ package final class SplitRing {
       setDescriptor(index, descriptor)
     }
     descriptorsOfHead[indices[0]] = indices
+    ordered?.add(indices[0], chain)
     return indices[0]
   }
 
@@ -138,20 +115,41 @@ package final class SplitRing {
     return availableIndex &- availableEvent &- 1 < availableIndex &- old
   }
 
-  /// Takes the next used element, if the device has put one there, and frees its descriptors.
+  package var notificationData: UInt16 { availableIndex }
+
   package func takeUsed() throws -> UsedElement? {
+    let element = ordered != nil ? try ordered?.next { try readUsed() } : try readUsed()
+    guard let element else { return nil }
+    seenUsedIndex &+= 1
+    if let head = UInt16(exactly: element.head), let descriptors = descriptorsOfHead.removeValue(forKey: head)
+    {
+      // With IN_ORDER the table is used from its start to its end and round again (§2.7.5).
+      freeDescriptors.insert(
+        contentsOf: descriptors.reversed(), at: ordered != nil ? 0 : freeDescriptors.count)
+    }
+    if usesEventIndex && wantsInterrupts { setUsedEvent(seenUsedIndex) }
+    return element
+  }
+
+  /// The used element at `seenUsedIndex`, if the device has put one there.
+  private func readUsed() throws -> UsedElement? {
     guard usedIndex != seenUsedIndex else { return nil }
     guard usedIndex &- seenUsedIndex <= UInt16(size) else {
       throw DriverError.deviceFault("used.idx ran ahead: \(usedIndex) after \(seenUsedIndex)")
     }
-    let element = usedElement(Int(seenUsedIndex) % size)
-    seenUsedIndex &+= 1
-    if let head = UInt16(exactly: element.head), let descriptors = descriptorsOfHead.removeValue(forKey: head)
-    {
-      freeDescriptors += descriptors.reversed()
-    }
-    if usesEventIndex { setUsedEvent(seenUsedIndex) }
-    return element
+    return usedElement(Int(seenUsedIndex) % size)
+  }
+
+  package func suppressInterrupts() {
+    wantsInterrupts = false
+    // With event indices the flags stay 0 (§2.7.7.1), and an index just passed is the furthest away.
+    if usesEventIndex { setUsedEvent(seenUsedIndex &- 1) } else { setAvailableFlags(1) }
+  }
+
+  package func requestInterrupts() {
+    wantsInterrupts = true
+    if usesEventIndex { setUsedEvent(seenUsedIndex) } else { setAvailableFlags(0) }
+    RAMBlock.fullFence()
   }
 
   // MARK: Single fields

@@ -90,8 +90,21 @@ package final class VirtioFunction {
   ///
   /// - Parameter notifyOffset: what `queue_notify_off` said for this queue.
   package func kick(queue: UInt16, notifyOffset: UInt16) throws {
+    try ringDoorbell(UInt64(queue), width: 2, notifyOffset: notifyOffset)
+  }
+
+  /// Rings a doorbell with NOTIFICATION_DATA: a 32-bit write (§2.9, §4.1.5.2).
+  ///
+  /// - Parameters:
+  ///   - queue: the queue's number, or its `queue_notif_config_data`.
+  ///   - data: `next_off`, and `next_wrap` as bit 15.
+  package func kick(queue: UInt16, data: UInt16, notifyOffset: UInt16) throws {
+    try ringDoorbell(UInt64(data) << 16 | UInt64(queue), width: 4, notifyOffset: notifyOffset)
+  }
+
+  private func ringDoorbell(_ value: UInt64, width: Int, notifyOffset: UInt16) throws {
     let at = notify.offset + UInt64(notifyOffset) * UInt64(notify.notifyMultiplier)
-    try machine.writeBAR(notify.bar, at: at, width: 2, UInt64(queue))
+    try machine.writeBAR(notify.bar, at: at, width: width, value)
   }
 
   // MARK: Configuration access window

@@ -281,9 +281,9 @@ import Testing
     if !eventIndex { options.wantedFeatures &= ~(1 << UInt64(VirtioLayout.Feature.eventIndex)) }
     try bench.driver.bringUp(options)
     if eventIndex {
-      bench.driver.control.setUsedEvent(7)
+      bench.driver.splitControl.setUsedEvent(7)
     } else {
-      bench.driver.control.setAvailableFlags(1)
+      bench.driver.splitControl.setAvailableFlags(1)
     }
     try bench.driver.submit(try bench.layOut(.getDisplayInfo).descriptors)
     #expect(try bench.outcome() == .used(UsedElement(head: 0, length: UInt32(GPULayout.displayInfoSize))))

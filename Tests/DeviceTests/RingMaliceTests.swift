@@ -45,9 +45,9 @@ extension Bench {
   /// Writes table entries and offers entry 0.
   fileprivate func offerTable(_ descriptors: [RingDescriptor]) throws {
     for (index, descriptor) in descriptors.enumerated() {
-      driver.control.setDescriptor(UInt16(index), descriptor)
+      driver.splitControl.setDescriptor(UInt16(index), descriptor)
     }
-    driver.control.publish(head: 0)
+    driver.splitControl.publish(head: 0)
     try driver.kick(0)
   }
 
@@ -83,20 +83,20 @@ enum RingRows {
     for jump in jumps {
       rows.append(
         RingRow("available index jumps by \(jump) in a ring of 16", .stops) { bench in
-          bench.driver.control.setAvailableIndex(jump)
+          bench.driver.splitControl.setAvailableIndex(jump)
           try bench.driver.kick(0)
         })
     }
     rows.append(
       RingRow("available index goes back by one after a request", .stops) { bench in
         _ = try bench.driver.send(.getDisplayInfo)
-        bench.driver.control.setAvailableIndex(0)
+        bench.driver.splitControl.setAvailableIndex(0)
         try bench.driver.kick(0)
       })
     for head: UInt16 in [16, 17, 255, 0x7fff, 0x8000, 0xffff] {
       rows.append(
         RingRow("head \(head) in a ring of 16", .stops) { bench in
-          bench.driver.control.publish(head: head)
+          bench.driver.splitControl.publish(head: head)
           try bench.driver.kick(0)
         })
       rows.append(
@@ -161,7 +161,7 @@ enum RingRows {
       try bench.offerTable([
         Descriptor(address: request.address, length: 24, flags: Descriptor.next, nextIndex: 1), response,
       ])
-      bench.driver.control.publish(head: 0)
+      bench.driver.splitControl.publish(head: 0)
       try bench.driver.kick(0)
     },
     RingRow("one buffer in two chains", .works) { bench in
@@ -257,12 +257,12 @@ enum RingRows {
     },
     RingRow("an indirect table over the ring's own table", .survives) { bench in
       let (request, response) = try bench.pair()
-      let table = bench.driver.control.places.descriptorTable
+      let table = bench.driver.splitControl.places.descriptorTable
       var first = request
       first.flags = Descriptor.next
       first.nextIndex = 1
-      bench.driver.control.setDescriptor(4, first)
-      bench.driver.control.setDescriptor(5, response)
+      bench.driver.splitControl.setDescriptor(4, first)
+      bench.driver.splitControl.setDescriptor(5, response)
       try bench.offerTable([Descriptor(address: table + 64, length: 32, flags: Descriptor.indirect)])
     },
     RingRow("an indirect table across two memory regions", .works) { bench in
@@ -391,7 +391,7 @@ enum RingRows {
       try bench.offerAndKick([
         request,
         Descriptor(
-          address: bench.driver.control.places.descriptorTable, length: 408, flags: Descriptor.write),
+          address: bench.driver.splitControl.places.descriptorTable, length: 408, flags: Descriptor.write),
       ])
     },
     RingRow("doorbells without work", .survives) { bench in
@@ -402,8 +402,8 @@ enum RingRows {
     },
     RingRow("absurd event index and flags", .survives) { bench in
       let (request, response) = try bench.pair()
-      bench.driver.control.setUsedEvent(0x8000)
-      bench.driver.control.setAvailableFlags(0xffff)
+      bench.driver.splitControl.setUsedEvent(0x8000)
+      bench.driver.splitControl.setAvailableFlags(0xffff)
       try bench.offerAndKick([request, response])
     },
   ]
@@ -446,7 +446,7 @@ enum RingRows {
   func `a broken cursor ring stops the device too`(_ path: DevicePath) throws {
     let bench = try Bench(path)
     try bench.driver.bringUp()
-    bench.driver.cursor.publish(head: 0xffff)
+    bench.driver.splitCursor.publish(head: 0xffff)
     try bench.driver.kick(GPULayout.cursorQueue)
     #expect(try bench.outcome(on: GPULayout.cursorQueue) == .needsReset)
     try bench.expectSaneAfterReset()
@@ -526,7 +526,7 @@ enum RingRows {
     let bench = try Bench(path)
     try bench.driver.bringUp()
     for _ in 0..<3 { _ = try bench.driver.send(.getDisplayInfo) }
-    let ring = try #require(bench.driver.control)
+    let ring = try #require(bench.driver.splitControl)
     // Idle is a device that has asked for doorbells again and has had its last look since.
     while ring.availableEvent != ring.availableIndex { usleep(1000) }
     usleep(20_000)
@@ -545,7 +545,7 @@ enum RingRows {
     for _ in 0..<50 {
       try bench.driver.bringUp()
       let framebuffer = try bench.driver.createFramebuffer(width: 512, height: 512)
-      let ring = try #require(bench.driver.control)
+      let ring = try #require(bench.driver.splitControl)
       for _ in 0..<20 {
         let command = GPUCommand.transferToHost2D(
           framebuffer.bounds, offset: 0, resource: framebuffer.resource)
