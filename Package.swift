@@ -76,9 +76,8 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "GuestDriver", "GuestRAM",
-        "HostThreads",
-        "ScanoutDevice", "VfioUser",
+        "Conformance", "ControlSocket", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
+        "GuestDriver", "GuestRAM", "HostThreads", "PCIBus", "ScanoutDevice", "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -87,8 +86,10 @@ let package = Package(
     // The driver simulator, which knows nothing of the device, and what stands on it
     .target(name: "CGuestDriver"),
     .target(name: "GuestDriver", dependencies: ["CGuestDriver"], swiftSettings: house),
+    .target(name: "Conformance", dependencies: ["GuestDriver"], swiftSettings: house),
     .target(
-      name: "DeviceMachine", dependencies: ["GuestDriver", "GuestRAM", "PCIBus"], swiftSettings: house),
+      name: "DeviceMachine", dependencies: ["Conformance", "GuestDriver", "GuestRAM", "PCIBus"],
+      swiftSettings: house),
     .target(name: "CBenchmark"),
     .executableTarget(
       name: "scanout-bench",
@@ -110,6 +111,13 @@ let package = Package(
     .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
     .target(
       name: "FakeDisplays", dependencies: ["FrontEndAPI", "HostThreads"], path: "Tests/FakeDisplays",
+      swiftSettings: house),
+    .testTarget(
+      name: "ConformanceTests",
+      dependencies: [
+        "Conformance", "DeviceMachine", "GuestDriver", "GuestRAM", "PCIBus", "ScanoutDevice", "VfioUser",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "ControlSocketTests", dependencies: ["ControlSocket", "HostThreads"], swiftSettings: house),

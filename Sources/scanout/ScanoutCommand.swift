@@ -8,7 +8,7 @@ struct ScanoutCommand: ParsableCommand {
     abstract: "A virtio-gpu display device for userspace VMMs.",
     discussion: """
       `serve` is the device: a VMM attaches to it over vfio-user. `screenshot` and `cursor` ask a device \
-      that runs with --control. `demo` needs neither a VMM nor a guest.
+      that runs with --control. `demo` needs neither a VMM nor a guest. `conformance` judges any virtio-gpu device.
 
       A guest's screen as a picture, with QEMU 11.1 or later:
         scanout serve --vfio-user /tmp/gpu.sock --control /tmp/control.sock &
@@ -18,7 +18,10 @@ struct ScanoutCommand: ParsableCommand {
                     "socket":{"type":"unix","path":"/tmp/gpu.sock"}}' ...
         scanout screenshot --control /tmp/control.sock screen.png
       """,
-    subcommands: [ServeCommand.self, ScreenshotCommand.self, CursorCommand.self, DemoCommand.self])
+    subcommands: [
+      ServeCommand.self, ScreenshotCommand.self, CursorCommand.self, DemoCommand.self,
+      ConformanceCommand.self,
+    ])
 }
 
 /// An error of the command itself, in words for whoever typed it.

@@ -120,6 +120,10 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       ),
       ("screenshot", ["--control <socket>", "--scanout <n>", "--no-cursor", "<file>", ".ppm"]),
       ("cursor", ["--control <socket>", "--scanout <n>", "--json", "crc"]), ("demo", ["--png <file>"]),
+      (
+        "conformance",
+        ["--group <group>", "--case <name>", "--json <file>", "--list", "in-process", "vfio-user:"]
+      ),
     ] as [(String?, [String])])
   func `help names every option and fits a terminal`(_ row: (command: String?, words: [String])) throws {
     let commands = ScanoutCommand.configuration.subcommands + [ScanoutCommand.self]

@@ -1,0 +1,111 @@
+import GuestDriver
+
+/// What a case works with: a function that was just reset, its addresses given out, memory and bus mastering
+/// on, and nothing written to the device yet.
+package final class ConformanceBench {
+  package let machine: any Machine
+  package let ram: GuestRAMImage
+  package let inventory: PCIInventory
+  package let profile: DeviceProfile
+  private let target: any ConformanceTarget
+  private let modern: VirtioFunction?
+
+  /// How long to wait for what has to come.
+  package let answerLimit = Duration.seconds(5)
+  /// How long to wait for what must not come, in milliseconds.
+  package let quietTimeInMilliseconds = 60
+
+  /// Resets the function and finds everything anew.
+  init(_ mount: Mount, target: any ConformanceTarget, limit: Duration, startOfMemory: UInt64) throws {
+    self.target = target
+    ram = mount.ram
+    ram.release(to: startOfMemory)
+    machine = WatchedMachine(mount.machine, limit: limit)
+    if target.hidden[.functionReset] == nil { try machine.resetFunction() }
+    inventory = try PCIInventory(probing: machine)
+    if let table = inventory.vectorTable { machine.foundVectorTable(table) }
+    let hasCommon = inventory.virtioStructures.contains { $0.type == VirtioLayout.CapabilityType.common }
+    modern = hasCommon ? try VirtioFunction(machine, inventory) : nil
+    typealias Command = PCILayout.Command
+    try machine.writeConfig(
+      PCILayout.command, width: 2, UInt32(Command.ioSpace | Command.memorySpace | Command.busMaster))
+    // What a reset of the function would do, as far as the device status field can.
+    if let modern, target.hidden[.functionReset] != nil { try Self.reset(modern, .seconds(5)) }
+    profile = try DeviceProfile(inventory, modern)
+    try modern?.write(.deviceFeatureSelect, 0)
+  }
+
+  /// The modern registers.
+  package var function: VirtioFunction {
+    get throws {
+      guard let modern else { throw NotApplicable("the device has the legacy interface alone") }
+      return modern
+    }
+  }
+
+  // MARK: Time
+
+  /// Asks again and again until something holds; false when it did not within `answerLimit`.
+  package func eventually(_ condition: () throws -> Bool) throws -> Bool {
+    let end = ContinuousClock.now + answerLimit
+    while try !condition() {
+      guard ContinuousClock.now < end else { return false }
+    }
+    return true
+  }
+
+  // MARK: Status
+
+  /// Writes 0 to the device status field and waits until it reads 0 (virtio 1.4 §4.1.4.3.2).
+  package func resetDevice() throws { try Self.reset(try function, answerLimit) }
+
+  private static func reset(_ function: VirtioFunction, _ limit: Duration) throws {
+    try function.setStatus(0)
+    let end = ContinuousClock.now + limit
+    while try function.status != 0 {
+      guard ContinuousClock.now < end else {
+        throw Deviation("device_status does not become 0 after a reset: \(hex(try function.status))")
+      }
+    }
+  }
+
+  /// Features that a device may insist on, of those offered (virtio 1.4 §6.2), and VERSION_1.
+  package var plainFeatures: UInt64 {
+    typealias Feature = VirtioLayout.Feature
+    return [Feature.version1, Feature.accessPlatform, Feature.orderPlatform]
+      .reduce(0) { $0 | 1 << UInt64($1) } & profile.offeredFeatures
+  }
+
+  /// Resets the device, accepts these features, and sets FEATURES_OK.
+  package func negotiate(_ features: UInt64? = nil) throws {
+    typealias Status = VirtioLayout.Status
+    let function = try function, features = features ?? plainFeatures
+    try resetDevice()
+    try function.setStatus(Status.acknowledge)
+    try function.setStatus(Status.acknowledge | Status.driver)
+    try function.acceptFeatures(features)
+    try function.setStatus(Status.acknowledge | Status.driver | Status.featuresOK)
+    guard try function.status & Status.featuresOK != 0 else {
+      throw Deviation("FEATURES_OK does not stay with the features \(hex(features)), all offered")
+    }
+  }
+
+  // MARK: Target
+
+  /// Makes the device change its configuration.
+  package func changeConfiguration() throws {
+    if let why = target.hidden[.configurationChange] { throw NotObservable(why) }
+    try target.changeConfiguration()
+  }
+
+  /// Whether the target shows something.
+  package func shows(_ what: Observable) -> Bool { target.hidden[what] == nil }
+
+  /// A driver of the GPU over this machine, nothing done yet.
+  package func gpuDriver() -> GPUDriver { GPUDriver(machine, ram: ram) }
+
+  /// Does an access that a machine may refuse to carry at all; nil then.
+  package func tolerating<Result>(_ access: () throws -> Result) throws -> Result? {
+    do { return try access() } catch DriverError.refused { return nil }
+  }
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import Conformance
+import DeviceMachine
+import DisplayModel
+import Glibc
+import ScanoutDevice
+
+/// `scanout conformance`: judges a virtio device clause by clause.
+struct ConformanceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "conformance",
+    abstract: "Judge a virtio-gpu or virtio-rng PCI device by the clauses of virtio 1.4.",
+    discussion: """
+      A driver simulator tries what each clause speaks of and compares what comes with what the clause allows. \
+      TARGET is one of
+        in-process        this program's own display device
+        vfio-user:SOCKET  the device of a vfio-user server
+
+      The last line counts the verdicts. The exit status is 0 when no case failed, 1 when one did, and 2 when the \
+      target could not be driven.
+      """)
+
+  @Argument(help: "The device to judge.")
+  var target: ConformanceTargetName?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only these groups, separated by commas: "
+        + ConformanceGroup.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "group"))
+  var group: CommaSeparated<ConformanceGroup>?
+
+  @Option(
+    name: .customLong("case"),
+    help: ArgumentHelp("Only these cases, separated by commas.", valueName: "name"))
+  var names: CommaSeparated<CaseName>?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the report as JSON; - is standard output, in the place of the table.", valueName: "file"))
+  var json: String?
+
+  @Flag(help: "List the cases with their clauses; no target is needed.")
+  var list = false
+
+  /// The cases that were asked for.
+  var cases: [ConformanceCase] {
+    ConformanceSuite.cases(groups: group?.values ?? [], names: names?.values.map(\.name) ?? [])
+  }
+
+  func validate() throws {
+    guard list || target != nil else {
+      throw ValidationError("name a device to judge, such as `in-process`, or --list the cases")
+    }
+  }
+
+  func run() throws {
+    if list {
+      for one in cases {
+        try Output.print("\(one.name)  [\(one.clauses.joined(separator: " "))]  \(one.tried)")
+      }
+      return
+    }
+    guard let target else { preconditionFailure("validated before") }
+    let width = Self.terminalWidth, printsTable = json != "-"
+    if printsTable { try Output.print(Array(ConformanceReport.heading(width: width).utf8)) }
+    let report = try ConformanceRun(target.make(), cases).run { result in
+      if printsTable { try Output.print(Array(ConformanceReport.row(result, width: width).utf8)) }
+    }
+    if printsTable { try Output.print(Array(report.ending(width: width).utf8)) }
+    if let json {
+      let bytes = Array(report.json.utf8)
+      if json == "-" { try Output.print(bytes) } else { try Output.save(bytes, as: json) }
+    }
+    guard report.exitStatus == 0 else { throw ExitCode(report.exitStatus) }
+  }
+
+  /// Columns of the terminal, at most what is pleasant to read.
+  private static var terminalWidth: Int {
+    var size = winsize()
+    // The call fills the structure it is given, or fails.
+    guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 150 }
+    return min(220, max(120, Int(size.ws_col)))
+  }
+}
+
+/// A device to judge, as named on the command line.
+enum ConformanceTargetName: ExpressibleByArgument {
+  case inProcess
+  case vfioUser(socket: String)
+
+  init?(argument: String) {
+    if argument == "in-process" {
+      self = .inProcess
+    } else if let socket = argument.split(separator: ":", maxSplits: 1).dropFirst().first,
+      argument.hasPrefix("vfio-user:")
+    {
+      self = .vfioUser(socket: String(socket))
+    } else {
+      return nil
+    }
+  }
+
+  /// The target that the suite drives; another kind of machine gets its case here.
+  func make() -> any ConformanceTarget {
+    switch self {
+    case .inProcess:
+      InProcessTarget { memory in
+        guard let mode = OutputMode(width: OutputSize.standard.width, height: OutputSize.standard.height)
+        else {
+          preconditionFailure("the standard size is one that the device takes")
+        }
+        return try DisplayDevice(outputs: [mode], memory: memory).function
+      }
+    case .vfioUser(let socket): VfioUserTarget(path: socket)
+    }
+  }
+}
+
+/// A case's name that exists.
+struct CaseName: ExpressibleByArgument {
+  let name: String
+
+  init?(argument: String) {
+    guard ConformanceSuite.cases.contains(where: { $0.name == argument }) else { return nil }
+    name = argument
+  }
+}
+
+extension ConformanceGroup: ExpressibleByArgument {}
+
+/// Several values in one argument.
+struct CommaSeparated<Value: ExpressibleByArgument>: ExpressibleByArgument {
+  let values: [Value]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let values = parts.compactMap { Value(argument: String($0)) }
+    guard values.count == parts.count else { return nil }
+    self.values = values
+  }
+}
