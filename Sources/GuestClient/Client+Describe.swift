@@ -28,6 +28,17 @@ extension Client {
     return pieces
   }
 
+  /// The virtio entropy devices, the kernel's present source of random numbers, and the interrupts so far.
+  func describeRandomNumbers() -> [String] {
+    let devices = Driver.devices(.entropy)
+    var pieces = devices.map { "rng " + $0.description().joined(separator: " ") }
+    pieces.append("source current=\(RandomNumbers.current)")
+    for interrupt in devices.flatMap({ InterruptCount.all(of: $0.device) }) {
+      pieces.append("interrupt name=\(interrupt.name) kind=\(interrupt.kind) count=\(interrupt.count)")
+    }
+    return pieces
+  }
+
   /// The kernel's name for an output in its tree of devices: card, type, number of that type.
   private func connectorFolder(of output: Card.Output, on card: Card) -> String {
     let names = Kernel.names(in: "/sys/class/drm").filter { $0.hasPrefix(card.name + "-") }

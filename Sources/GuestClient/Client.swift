@@ -53,6 +53,10 @@ final class Client {
   private func perform(_ command: GuestCommand, _ pieces: inout [String]) throws(SystemFailure) {
     switch command {
     case .info: pieces = try info()
+    case .rng: pieces = describeRandomNumbers()
+    case .random(let kibibytes):
+      let counts = try RandomNumbers.histogram(byteCount: kibibytes * 1024)
+      pieces = ["histogram counts=\(counts.map(String.init).joined(separator: ","))"]
     case .open: try open()
     case .close: close()
     case .unbind, .bind, .remove, .insert: try performOnDriver(command)

@@ -1,7 +1,13 @@
 import Glibc
 
-/// The virtio GPU as the guest's kernel sees it on its buses, and the driver that may be on it.
+/// A virtio device as the guest's kernel sees it on its buses, and the driver that may be on it.
 struct Driver {
+  /// The types of devices that scenarios know, as the kernel writes them.
+  enum Kind: String {
+    case entropy = "0x0004"
+    case gpu = "0x0010"
+  }
+
   /// The folder of the PCI function and the name of the virtio device that came of it.
   let folder: String, device: String
 
@@ -9,12 +15,12 @@ struct Driver {
   private static let driver = "/sys/bus/virtio/drivers/virtio_gpu"
   private static let modules = "/modules"
 
-  /// All virtio GPUs on the PCI bus.
-  static func devices() -> [Driver] {
+  /// All virtio devices of a type on the PCI bus.
+  static func devices(_ kind: Kind = .gpu) -> [Driver] {
     Kernel.names(in: functions).compactMap { address in
       let folder = "\(functions)/\(address)"
       let isVirtio = { (name: String) in
-        name.hasPrefix("virtio") && Kernel.text(of: "\(folder)/\(name)/device") == "0x0010"
+        name.hasPrefix("virtio") && Kernel.text(of: "\(folder)/\(name)/device") == kind.rawValue
       }
       guard let device = Kernel.names(in: folder).first(where: isVirtio) else { return nil }
       return Driver(folder: folder, device: device)
@@ -25,8 +31,6 @@ struct Driver {
     let text = Kernel.text(of: "\(folder)/\(name)")
     return text.hasPrefix("0x") ? String(text.dropFirst(2)) : text
   }
-
-  var isBound: Bool { Kernel.linkName("\(folder)/\(device)/driver") == "virtio_gpu" }
 
   /// What the buses say of it, as words of the form name=value.
   func description() -> [String] {
@@ -68,9 +72,16 @@ struct Driver {
   }
 
   /// Inserts every module of the initramfs; the names sort in the order of need.
+  ///
+  /// Parameters come from the kernel's command line, as `module.parameter=value`.
   static func insertAllModules() throws(SystemFailure) {
+    let words = Kernel.text(of: "/proc/cmdline").split(separator: " ")
     for file in Kernel.names(in: modules) where file.hasSuffix(".ko") {
-      try Kernel.insertModule("\(modules)/\(file)")
+      // "03-virtio-pci.ko" is called virtio_pci.
+      let name = file.drop { $0 != "-" }.dropFirst().dropLast(3).map { $0 == "-" ? "_" : $0 }
+      let prefix = String(name) + "."
+      let parameters = words.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
+      try Kernel.insertModule("\(modules)/\(file)", parameters: parameters.joined(separator: " "))
     }
   }
 

@@ -126,9 +126,10 @@ enum Kernel {
     guard unsafe Glibc.mount(type, path, type, 0, nil) == 0 else { throw .last("mount \(type)") }
   }
 
-  static func insertModule(_ path: String) throws(SystemFailure) {
+  static func insertModule(_ path: String, parameters: String = "") throws(SystemFailure) {
     let file = try Descriptor(opening: path, O_RDONLY)
-    guard unsafe guest_finit_module(file.number, "") == 0 else { throw .last("insert \(path)") }
+    // The parameters are a terminated string for the call's length.
+    guard unsafe guest_finit_module(file.number, parameters) == 0 else { throw .last("insert \(path)") }
   }
 
   static func removeModule(_ name: String) throws(SystemFailure) {

@@ -37,6 +37,10 @@ public enum GuestCommand: Equatable, Sendable {
   case log(lines: Int)
   /// The errors and warnings that the kernel logged since the last time.
   case trouble
+  /// Describes the entropy devices, their driver and their interrupts.
+  case rng
+  /// Reads random numbers from the kernel's hardware source and tells how often each byte came.
+  case random(kibibytes: Int)
   /// Does nothing for some seconds.
   case idle(seconds: Int)
   case powerOff

@@ -16,6 +16,7 @@ extension Request {
   ) throws(RequestFault) -> GuestCommand {
     switch name {
     case "info": return .info
+    case "rng": return .rng
     case "open": return .open
     case "close": return .close
     case "unbind": return .unbind
@@ -27,6 +28,7 @@ extension Request {
     case "trouble": return .trouble
     case "poweroff": return .powerOff
     case "log": return .log(lines: try words.small())
+    case "random": return .random(kibibytes: try words.small())
     case "idle": return .idle(seconds: try words.small())
     case "print": return .print(bytes: try words.bytes())
     default: return try drawing(name, &words)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Packs the test guest's initramfs: the client as the first process, and the modules that its display needs.
+"""Packs the test guest's initramfs: the client as the first process, and the modules that its devices need.
 
   initramfs.py KERNEL CLIENT OUTPUT
 
@@ -8,7 +8,7 @@ depends on, so that no other tool is needed.
 """
 import lzma, os, stat, struct, sys
 
-WANTED = ("virtio_pci", "virtio_gpu")
+WANTED = ("virtio_pci", "virtio_gpu", "virtio_rng")
 
 
 def module_files(kernel):

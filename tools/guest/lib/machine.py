@@ -41,6 +41,8 @@ class Machine:
                  "SWIFT_ROOT=/"]      # the client's runtime asks for it before /proc is there
         if not options.blink:
             words.append("vt.global_cursor_default=0")
+        if options.force_legacy:
+            words.append("virtio_pci.force_legacy=1")
         words += options.append
         command = [
             needed(os.path.join(cache, "qemu", "run")), "-accel", options.accelerator, "-cpu", "max", "-smp", "1",

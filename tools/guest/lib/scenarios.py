@@ -398,8 +398,65 @@ def idle(scene):
     scene.case("still", still)
 
 
+def rng(scene):
+    """The guest's source of random numbers: its driver, its transport, its bytes, its interrupts."""
+    before = scene.machine.query("rng")
+    for key, words in before:
+        scene.results.say(key + " " + " ".join(f"{name}={value}" for name, value in words.items()))
+    devices = [words for key, words in before if key == "rng"]
+    transport = scene.options.expect_transport
+    interrupt = "pin" if "pci=nomsi" in scene.options.append else "msix"
+
+    def is_so(wanted):
+        if not devices:
+            raise Wrong("no virtio entropy device on the guest's PCI bus")
+        for device in devices:
+            for name, value in wanted:
+                if device[name] != value:
+                    raise Wrong(f"{name} is {device[name]}, not {value}")
+
+    def bound():
+        is_so((("driver", "virtio_rng"), ("function-driver", "virtio-pci"), ("class", "00ff00")))
+        current = [words["current"] for key, words in before if key == "source"]
+        if not current[0].startswith("virtio_rng"):
+            raise Wrong(f"the kernel's source of random numbers is {current[0]}")
+
+    def driven_as():
+        # A legacy driver never sets FEATURES_OK.
+        is_so((("transport", transport), ("status", "00000007" if transport == "legacy" else "0000000f")))
+
+    def random():
+        histograms = [[int(count) for count in words["counts"].split(",")] for _ in range(16)
+                      for _, words in scene.machine.query("random", 64)]
+        counts = [sum(column) for column in zip(*histograms)]
+        share = sum(counts) / 256
+        if sum(counts) != 1 << 20:
+            raise Wrong(f"{sum(counts)} bytes came")
+        # 255 degrees of freedom: the mean is 255, the standard deviation 22.6; ten of them do not happen.
+        chi_square = sum((count - share) ** 2 / share for count in counts)
+        scene.results.say(f"{sum(counts)} bytes, chi-square {chi_square:.0f}")
+        if not 30 < chi_square < 480:
+            raise Wrong(f"chi-square of {sum(counts)} bytes is {chi_square:.0f}")
+
+    def interrupts():
+        # The driver has one buffer of 64 bytes and waits for each.
+        after = {words["name"]: words for key, words in scene.machine.query("rng") if key == "interrupt"}
+        counts = {words["name"]: int(words["count"]) for key, words in before if key == "interrupt"}
+        grown = {name: int(words["count"]) - counts.get(name, 0) for name, words in after.items()}
+        scene.results.say("interrupts: " + ", ".join(f"{count} of {name}" for name, count in grown.items()))
+        kinds = {words["kind"] for words in after.values()}
+        if kinds != {interrupt}:
+            raise Wrong(f"interrupts came by {' and '.join(kinds) or 'nothing'}, not {interrupt}")
+        if not 15000 < sum(grown.values()) < 20000:
+            raise Wrong(f"{sum(grown.values())} interrupts for 16384 buffers")
+    scene.case("bound", bound)
+    scene.case(transport, driven_as)
+    scene.case("bytes", random)
+    scene.case(f"interrupts-{interrupt}", interrupts)
+
+
 SCENARIOS = {"info": info, "console": console, "patterns": patterns, "partial": partial, "flips": flips,
              "cursor": cursor, "two-outputs": two_outputs, "rebind": rebind, "reload": reload,
-             "restart": restart, "idle": idle}
-USUAL = [name for name in SCENARIOS if name not in ("restart", "idle")]
+             "restart": restart, "idle": idle, "rng": rng}
+USUAL = [name for name in SCENARIOS if name not in ("restart", "idle", "rng")]
 FAILURES = (Wrong, GuestFailure, CannotSee)
