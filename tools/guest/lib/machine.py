@@ -1,4 +1,4 @@
-"""The virtual machine that the guest runs in, and the talk with the client inside over its serial port."""
+"""The virtual machine that a guest runs in, and the talk with the client inside Linux over its serial port."""
 import glob, json, os, selectors, shutil, socket, subprocess, tempfile, time
 
 
@@ -26,8 +26,8 @@ def needed(path):
     return found[0]
 
 
-class Machine:
-    """One QEMU with the guest in it."""
+class Qemu:
+    """One QEMU with a guest in it that writes lines to its serial port."""
 
     def __init__(self, options):
         self.options, self.process, self.log = options, None, None
@@ -35,22 +35,14 @@ class Machine:
         if options.log:
             self.log = open(options.log, "wb")
 
-    def command(self):
+    def hardware(self, machine="q35"):
+        """The command with all but what the guest boots from: options memory, accelerator, vfio_user, device."""
         cache, options = cache_folder(), self.options
-        words = ["console=ttyS0", "quiet", "loglevel=1", "panic=-1", "consoleblank=0",
-                 "SWIFT_ROOT=/"]      # the client's runtime asks for it before /proc is there
-        if not options.blink:
-            words.append("vt.global_cursor_default=0")
-        if options.force_legacy:
-            words.append("virtio_pci.force_legacy=1")
-        words += options.append
         command = [
             needed(os.path.join(cache, "qemu", "run")), "-accel", options.accelerator, "-cpu", "max", "-smp", "1",
-            "-m", str(options.memory), "-M", "q35,memory-backend=ram",
+            "-m", str(options.memory), "-M", f"{machine},memory-backend=ram",
             "-object", f"memory-backend-memfd,id=ram,size={options.memory}M,share=on",
             "-nodefaults", "-no-user-config", "-no-reboot", "-vga", "none", "-display", "none",
-            "-kernel", needed(os.path.join(cache, f"kernel-{options.kernel}", "boot", "vmlinuz-*")),
-            "-initrd", needed(os.path.join(cache, f"initramfs-{options.kernel}")), "-append", " ".join(words),
             "-serial", "stdio", "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"]
         for path in options.vfio_user:
             device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": os.path.abspath(path)}}
@@ -59,14 +51,12 @@ class Machine:
             command += ["-device", f"{device},id=gpu{index}"]
         return command + options.qemu_argument
 
-    def start(self):
+    def launch(self, command):
         self.errors = open(os.path.join(self.folder, "stderr"), "w+b")
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
-        self.pending, self.number, self.monitor, self.kernel_words = b"", 0, None, []
-        self.answer(0, self.options.boot_timeout, "start")
+        self.pending, self.monitor, self.last_words = b"", None, []
 
     def line(self, deadline, doing):
         while b"\n" not in self.pending:
@@ -88,8 +78,69 @@ class Machine:
     def complaint(self):
         """What QEMU or the guest's kernel said last, for a message."""
         self.errors.seek(0)
-        lines = self.errors.read().decode(errors="replace").strip().splitlines() + self.kernel_words
+        lines = self.errors.read().decode(errors="replace").strip().splitlines() + self.last_words
         return f" ({lines[-1]})" if lines else ""
+
+    def qmp(self, command, **arguments):
+        if self.monitor is None:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(30)
+            connection.connect(f"{self.folder}/qmp")
+            self.monitor = connection.makefile("rw")
+            self.monitor.readline()
+            self.qmp("qmp_capabilities")
+        self.monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.monitor.flush()
+        while True:
+            line = self.monitor.readline()
+            if not line:
+                raise GuestGone("QEMU closed its monitor")
+            reply = json.loads(line)
+            if "error" in reply:
+                raise RuntimeError(reply["error"]["desc"])
+            if "return" in reply:
+                return reply["return"]
+
+    def kill(self):
+        """Ends QEMU as a crash would."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.selector.close()
+        self.errors.close()
+        self.process = None
+
+    def close(self):
+        self.kill()
+        if self.log:
+            self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Machine(Qemu):
+    """One QEMU with Linux and the client in it."""
+
+    def command(self):
+        cache, options = cache_folder(), self.options
+        words = ["console=ttyS0", "quiet", "loglevel=1", "panic=-1", "consoleblank=0",
+                 "SWIFT_ROOT=/"]      # the client's runtime asks for it before /proc is there
+        if not options.blink:
+            words.append("vt.global_cursor_default=0")
+        if options.force_legacy:
+            words.append("virtio_pci.force_legacy=1")
+        words += options.append
+        words += options.append
+        return self.hardware() + [
+            "-kernel", needed(os.path.join(cache, f"kernel-{options.kernel}", "boot", "vmlinuz-*")),
+            "-initrd", needed(os.path.join(cache, f"initramfs-{options.kernel}")), "-append", " ".join(words)]
+
+    def start(self):
+        self.launch(self.command())
+        self.number = 0
+        self.answer(0, self.options.boot_timeout, "start")
 
     def answer(self, number, timeout, doing):
         deadline, pieces = time.monotonic() + timeout, []
@@ -97,7 +148,7 @@ class Machine:
             line = self.line(deadline, doing)
             if not line.startswith(f"@{number} "):
                 if line and not line.startswith("@"):
-                    self.kernel_words = [line]
+                    self.last_words = [line]
                 continue
             kind, _, rest = line.partition(" ")[2].partition(" ")
             if kind == ".":
@@ -126,26 +177,6 @@ class Machine:
             result.append((key, dict(word.split("=", 1) for word in rest.split(" ") if "=" in word)))
         return result
 
-    def qmp(self, command, **arguments):
-        if self.monitor is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(30)
-            connection.connect(f"{self.folder}/qmp")
-            self.monitor = connection.makefile("rw")
-            self.monitor.readline()
-            self.qmp("qmp_capabilities")
-        self.monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.monitor.flush()
-        while True:
-            line = self.monitor.readline()
-            if not line:
-                raise GuestGone("QEMU closed its monitor")
-            reply = json.loads(line)
-            if "error" in reply:
-                raise RuntimeError(reply["error"]["desc"])
-            if "return" in reply:
-                return reply["return"]
-
     def power_off(self):
         try:
             self.ask("poweroff", timeout=10)
@@ -153,21 +184,3 @@ class Machine:
         except (GuestGone, GuestFailure, subprocess.TimeoutExpired):
             pass
         self.kill()
-
-    def kill(self):
-        """Ends QEMU as a crash would."""
-        if self.process is None:
-            return
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.selector.close()
-        self.errors.close()
-        self.process = None
-
-    def close(self):
-        self.kill()
-        if self.log:
-            self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
