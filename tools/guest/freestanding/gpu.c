@@ -22,7 +22,7 @@ struct command {
   uint32_t type, answer, answer_length;
   const uint32_t *body;
   uint32_t body_words;
-  struct piece *pieces;              // a part of its own behind the body
+  struct piece *pieces; // a part of its own behind the body
   uint32_t piece_count;
   // From here on gpu_send's.
   struct header *request;
@@ -45,12 +45,14 @@ static bool wait_used(struct queue *queue, struct used_element *element) {
   return false;
 }
 
-static void wait_interrupt(uint32_t before) {
+// The answer is there already; without its interrupt it was polled, which is said and counted.
+static void wait_interrupt(uint32_t before, uint32_t type) {
   // The first may take its time; with none at all the run is to end some day nevertheless.
   uint64_t patience = (missed_interrupts ? 1ull : 20ull) * TENTH;
   for (uint64_t start = ticks(); ticks() - start < patience;)
     if (interrupts != before) return;
   missed_interrupts++;
+  print("note command %x was answered without an interrupt\n", type);
 }
 
 static void add(struct gpu *gpu, struct queue *queue, struct command *command) {
@@ -70,7 +72,8 @@ static bool refuse(const struct command *command, const char *what, uint32_t is,
   return false;
 }
 
-static bool check(const struct queue *queue, const struct command *command, uint32_t fence, struct used_element element) {
+static bool check(const struct queue *queue, const struct command *command, uint32_t fence,
+                  struct used_element element) {
   if (element.id != command->head) return refuse(command, "the used element", element.id, command->head);
   // QEMU's device tells of nothing written on the cursor queue.
   if (queue->number == CURSOR && !element.length) return true;
@@ -79,7 +82,8 @@ static bool check(const struct queue *queue, const struct command *command, uint
   if (element.length != command->answer_length)
     return refuse(command, "the answer's length", element.length, command->answer_length);
   if (!(reply->flags & FENCE)) return refuse(command, "the flags", reply->flags, FENCE);
-  if (reply->fence != fence || reply->fence_high != 0x5ca7) return refuse(command, "the fence", reply->fence, fence);
+  if (reply->fence != fence || reply->fence_high != 0x5ca7)
+    return refuse(command, "the fence", reply->fence, fence);
   return true;
 }
 
@@ -98,19 +102,20 @@ static bool gpu_send(struct gpu *gpu, uint16_t number, struct command *commands,
     }
     if (!check(queue, &commands[index], first + index, element)) return false;
   }
-  wait_interrupt(before);
+  wait_interrupt(before, commands[0].type);
   return true;
 }
 
 #define WORDS(...) (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4
 
-static bool send_one(struct gpu *gpu, uint16_t queue, uint32_t type, const uint32_t *body, uint32_t words, uint32_t answer) {
-  struct command command = {.type = type, .answer = answer, .answer_length = HEADER, .body = body, .body_words = words};
+static bool send_one(struct gpu *gpu, uint16_t queue, uint32_t type, const uint32_t *body, uint32_t words,
+                     uint32_t answer) {
+  struct command command = {type, answer, HEADER, body, words, .pieces = NULL};
   return gpu_send(gpu, queue, &command, 1);
 }
 
 bool gpu_display_info(struct gpu *gpu, struct area *first, bool *is_enabled) {
-  struct command command = {.type = GET_DISPLAY_INFO, .answer = DISPLAY_INFO, .answer_length = LONGEST_ANSWER};
+  struct command command = {GET_DISPLAY_INFO, DISPLAY_INFO, LONGEST_ANSWER, .body = NULL};
   if (!gpu_send(gpu, CONTROL, &command, 1)) return false;
   const uint32_t *words = (const void *)(command.reply + HEADER);
   *first = (struct area){words[0], words[1], words[2], words[3]};
@@ -123,14 +128,14 @@ bool gpu_create(struct gpu *gpu, uint32_t resource, uint32_t format, uint32_t wi
 }
 
 bool gpu_attach(struct gpu *gpu, uint32_t resource, struct piece *pieces, uint32_t count) {
-  struct command command = {.type = RESOURCE_ATTACH_BACKING, .answer = NO_DATA, .answer_length = HEADER,
-                            .body = (const uint32_t[]){resource, count}, .body_words = 2, .pieces = pieces,
-                            .piece_count = count};
+  const uint32_t body[] = {resource, count};
+  struct command command = {RESOURCE_ATTACH_BACKING, NO_DATA, HEADER, body, 2, pieces, count, .head = 0};
   return gpu_send(gpu, CONTROL, &command, 1);
 }
 
 bool gpu_set_scanout(struct gpu *gpu, uint32_t scanout, uint32_t resource, struct area area) {
-  return send_one(gpu, CONTROL, SET_SCANOUT, WORDS(area.x, area.y, area.width, area.height, scanout, resource), NO_DATA);
+  return send_one(gpu, CONTROL, SET_SCANOUT,
+                  WORDS(area.x, area.y, area.width, area.height, scanout, resource), NO_DATA);
 }
 
 bool gpu_transfer(struct gpu *gpu, uint32_t resource, struct area area, uint32_t offset) {
@@ -139,20 +144,20 @@ bool gpu_transfer(struct gpu *gpu, uint32_t resource, struct area area, uint32_t
 }
 
 bool gpu_flush(struct gpu *gpu, uint32_t resource, struct area area, uint32_t answer) {
-  return send_one(gpu, CONTROL, RESOURCE_FLUSH, WORDS(area.x, area.y, area.width, area.height, resource, 0), answer);
+  return send_one(gpu, CONTROL, RESOURCE_FLUSH, WORDS(area.x, area.y, area.width, area.height, resource, 0),
+                  answer);
 }
 
 bool gpu_transfer_and_flush(struct gpu *gpu, uint32_t resource, struct area area, uint32_t offset) {
   const uint32_t transfer[] = {area.x, area.y, area.width, area.height, offset, 0, resource, 0};
   const uint32_t flush[] = {area.x, area.y, area.width, area.height, resource, 0};
-  struct command commands[] = {
-    {.type = TRANSFER_TO_HOST_2D, .answer = NO_DATA, .answer_length = HEADER, .body = transfer, .body_words = 8},
-    {.type = RESOURCE_FLUSH, .answer = NO_DATA, .answer_length = HEADER, .body = flush, .body_words = 6},
-  };
+  struct command commands[] = {{TRANSFER_TO_HOST_2D, NO_DATA, HEADER, .body = transfer, .body_words = 8},
+                               {RESOURCE_FLUSH, NO_DATA, HEADER, .body = flush, .body_words = 6}};
   return gpu_send(gpu, CONTROL, commands, 2);
 }
 
-bool gpu_update_cursor(struct gpu *gpu, uint32_t resource, uint32_t x, uint32_t y, uint32_t hot_x, uint32_t hot_y) {
+bool gpu_update_cursor(struct gpu *gpu, uint32_t resource, uint32_t x, uint32_t y, uint32_t hot_x,
+                       uint32_t hot_y) {
   return send_one(gpu, CURSOR, UPDATE_CURSOR, WORDS(0, x, y, 0, resource, hot_x, hot_y, 0), NO_DATA);
 }
 

@@ -27,9 +27,10 @@ bool gpu_transfer(struct gpu *gpu, uint32_t resource, struct area area, uint32_t
 bool gpu_flush(struct gpu *gpu, uint32_t resource, struct area area, uint32_t answer);
 // Both in one notification.
 bool gpu_transfer_and_flush(struct gpu *gpu, uint32_t resource, struct area area, uint32_t offset);
-bool gpu_update_cursor(struct gpu *gpu, uint32_t resource, uint32_t x, uint32_t y, uint32_t hot_x, uint32_t hot_y);
+bool gpu_update_cursor(struct gpu *gpu, uint32_t resource, uint32_t x, uint32_t y, uint32_t hot_x,
+                       uint32_t hot_y);
 bool gpu_move_cursor(struct gpu *gpu, uint32_t x, uint32_t y);
 
-// The device's interrupt, and how many buffers came without one.
+// The device's interrupt; how many answers came without one, and how many interrupts without a reason.
 void gpu_interrupt(struct gpu *gpu);
 extern uint32_t missed_interrupts, empty_interrupts;

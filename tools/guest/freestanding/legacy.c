@@ -10,7 +10,7 @@ enum {
   QUEUE_NOTIFY = 16,
   DEVICE_STATUS = 18,
   ISR_STATUS = 19,
-  DEVICE_CONFIG = 20       // with MSI-X disabled
+  DEVICE_CONFIG = 20 // with MSI-X disabled
 };
 enum { PAGE = 4096 };
 
@@ -39,7 +39,8 @@ static uint16_t largest(struct device *device, uint16_t queue) {
 static bool place(struct device *device, struct queue *queue) {
   ring_allocate_whole(queue, PAGE);
   out16(device->io + QUEUE_SELECT, queue->number);
-  bool is_free = in32(device->io + QUEUE_ADDRESS) == 0;
+  out16(device->io + QUEUE_SIZE, 4); // the device's word alone
+  bool is_free = in32(device->io + QUEUE_ADDRESS) == 0 && in16(device->io + QUEUE_SIZE) == queue->size;
   uint32_t page = (uint32_t)queue->descriptors / PAGE;
   out32(device->io + QUEUE_ADDRESS, page);
   return is_free && in32(device->io + QUEUE_ADDRESS) == page;
@@ -47,9 +48,22 @@ static bool place(struct device *device, struct queue *queue) {
 
 static void notify(struct device *device, uint16_t queue) { out16(device->io + QUEUE_NOTIFY, queue); }
 static uint8_t take_interrupt(struct device *device) { return in8(device->io + ISR_STATUS); }
-static uint32_t config(struct device *device, uint32_t offset) { return in32(device->io + DEVICE_CONFIG + offset); }
+static uint32_t config(struct device *device, uint32_t offset) {
+  return in32(device->io + DEVICE_CONFIG + offset);
+}
 
 const struct way legacy_way = {
-  "legacy", false, open_legacy, status, set_status, features, accept, largest, place, notify, take_interrupt, config,
-  false,
+    .name = "legacy",
+    .has_version_1 = false,
+    .chooses_size = false,
+    .open = open_legacy,
+    .status = status,
+    .set_status = set_status,
+    .features = features,
+    .accept = accept,
+    .largest = largest,
+    .place = place,
+    .notify = notify,
+    .take_interrupt = take_interrupt,
+    .config = config,
 };

@@ -5,7 +5,7 @@ enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5 };
 
 static void serial_write(char character) {
   // Bounded: a small VMM may have no line status.
-  for (int tries = 0; tries < 100000 && !(in8(LINE_STATUS) & 0x20); tries++) {}
+  for (int tries = 0; tries < 100000 && !(in8(LINE_STATUS) & 0x20); tries++) __asm__ volatile("pause");
   out8(COM1, (uint8_t)character);
 }
 
@@ -111,10 +111,10 @@ void interrupts_begin(void) {
     uint32_t base;
   } table = {sizeof gates - 1, (uint32_t)gates};
   __asm__ volatile("lidt %0" ::"m"(table));
-  out8(PIC1, 0x11), out8(PIC2, 0x11);                          // start, with a fourth word
+  out8(PIC1, 0x11), out8(PIC2, 0x11); // start, with a fourth word
   out8(PIC1 + 1, FIRST_VECTOR), out8(PIC2 + 1, FIRST_VECTOR + 8);
-  out8(PIC1 + 1, 4), out8(PIC2 + 1, 2);                        // the second hangs on line 2
-  out8(PIC1 + 1, 1), out8(PIC2 + 1, 1);                        // 8086 mode
+  out8(PIC1 + 1, 4), out8(PIC2 + 1, 2); // the second hangs on line 2
+  out8(PIC1 + 1, 1), out8(PIC2 + 1, 1); // 8086 mode
   out8(PIC1 + 1, 0xff), out8(PIC2 + 1, 0xff);
   __asm__ volatile("sti");
 }
@@ -122,7 +122,7 @@ void interrupts_begin(void) {
 void interrupts_connect(uint8_t line, void (*handler)(void)) {
   handlers[line] = handler;
   uint16_t levels = LEVEL_LINES + line / 8;
-  out8(levels, in8(levels) | (uint8_t)(1 << line % 8));        // where no firmware did it
+  out8(levels, in8(levels) | (uint8_t)(1 << line % 8)); // where no firmware did it
   if (line >= 8) {
     out8(PIC2 + 1, in8(PIC2 + 1) & (uint8_t)~(1 << (line - 8)));
     line = 2;

@@ -4,9 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory"); }
-static inline void out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory"); }
-static inline void out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port) : "memory"); }
+static inline void out8(uint16_t port, uint8_t value) {
+  __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
+static inline void out16(uint16_t port, uint16_t value) {
+  __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
+static inline void out32(uint16_t port, uint32_t value) {
+  __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
 
 static inline uint8_t in8(uint16_t port) {
   uint8_t value;

@@ -1,11 +1,13 @@
-// A guest of a few kilobytes that drives a virtio GPU by every register interface it may have. It needs a 32-bit
-// processor, ports, memory and the PIC: no firmware, no paging, no other clock than the processor's own.
+// A guest of a few kilobytes that drives a virtio GPU by every register interface it may have. It needs a
+// 32-bit processor, ports, memory and the PIC: no firmware, no paging, no other clock than the processor's
+// own.
 //
-// Words of the command line: path=modern|legacy|contiguous|all (default: all), picture=NUMBER (the first pattern's
-// seed, default 1), place=own (gives every base address register a new place, whatever the firmware did).
+// Words of the command line: path=modern|legacy|contiguous|all (default: all), picture=NUMBER (the first
+// pattern's seed, default 1), place=own (gives every base address register a new place, whatever the firmware
+// did).
 //
-// On COM1, line by line: "ok SESSION STEP", "error ...", "note ..."; "ready SESSION PICTURE" when there is something to
-// see, and then waits for a byte; in the end "end".
+// On COM1, line by line: "ok SESSION STEP", "error ...", "note ..."; "ready SESSION PICTURE" when there is
+// something to see, and then waits for a byte; in the end "end".
 #include "session.h"
 
 struct multiboot_information {
@@ -14,14 +16,14 @@ struct multiboot_information {
 enum { MULTIBOOT = 0x2badb002, HAS_MEMORY = 1, HAS_COMMAND_LINE = 4, MIB = 1 << 20, SEEDS = 16 };
 
 static const struct session sessions[] = {
-  {"modern", &modern_way, false, 0, 0},
-  {"modern-tables", &modern_way, true, 8, 0},
-  {"legacy", &legacy_way, false, 0, 0},
-  {"legacy-tables", &legacy_way, true, 0, 0},
-  {"contiguous-4", &contiguous_way, false, 0, 4},
-  {"contiguous-64", &contiguous_way, false, 8, 64},
-  {"contiguous-4096", &contiguous_way, true, 16, 4096},
-  {"contiguous-65536", &contiguous_way, false, 4, 65536},
+    {"modern", &modern_way, false, 0, 0},
+    {"modern-tables", &modern_way, true, 8, 0},
+    {"legacy", &legacy_way, false, 0, 0},
+    {"legacy-tables", &legacy_way, true, 0, 0},
+    {"contiguous-4", &contiguous_way, false, 0, 4},
+    {"contiguous-64", &contiguous_way, false, 8, 64},
+    {"contiguous-4096", &contiguous_way, true, 16, 4096},
+    {"contiguous-65536", &contiguous_way, false, 4, 65536},
 };
 
 // The value of a word KEY=value of the command line, copied; false when there is none.
@@ -58,13 +60,15 @@ void run(uint32_t magic, const struct multiboot_information *boot) {
   if (magic == MULTIBOOT && boot->flags & HAS_MEMORY) memory = MIB + boot->upper_kib * 1024;
   // Before anything else is written: nobody says where the loader left it.
   if (magic == MULTIBOOT && boot->flags & HAS_COMMAND_LINE)
-    for (const char *from = (const char *)boot->command_line, *to = line; *from && to < line + sizeof line - 1;)
+    for (const char *from = (const char *)boot->command_line, *to = line;
+         *from && to < line + sizeof line - 1;)
       *(char *)to++ = *from++;
   memory_begin(memory);
   option(line, "path", path, sizeof path);
   if (option(line, "picture", value, sizeof value)) {
     seed = 0;
-    for (const char *digit = value; *digit >= '0' && *digit <= '9'; digit++) seed = seed * 10 + (uint32_t)(*digit - '0');
+    for (const char *digit = value; *digit >= '0' && *digit <= '9'; digit++)
+      seed = seed * 10 + (uint32_t)(*digit - '0');
   }
   bool place_all = option(line, "place", value, sizeof value) && same(value, "own");
 
@@ -72,7 +76,8 @@ void run(uint32_t magic, const struct multiboot_information *boot) {
   interrupts_begin();
   if (!pci_find_gpu(&device.pci)) print("error no virtio GPU on bus 0\n");
   else if (!pci_enable(&device.pci, place_all)) print("error base address registers\n");
-  else if (device.pci.line == 0 || device.pci.line > 15) print("error interrupt line %u\n", (uint32_t)device.pci.line);
+  else if (device.pci.line == 0 || device.pci.line > 15)
+    print("error interrupt line %u\n", (uint32_t)device.pci.line);
   else {
     interrupts_connect(device.pci.line, session_interrupt);
     if (!drive(&device, path, seed)) print("error path %s\n", path);

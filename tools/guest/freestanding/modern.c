@@ -1,5 +1,5 @@
-// The modern interface (virtio 1.4 §4.1.4) by capabilities, and the project's contiguous-ring register file, which
-// takes the place of the three queue addresses and shares all else.
+// The modern interface (virtio 1.4 §4.1.4) by capabilities, and the project's contiguous-ring register file,
+// which takes the place of the three queue addresses and shares all else.
 #include "way.h"
 
 enum { COMMON = 1, NOTIFY, ISR, DEVICE, VENDOR = 9 };
@@ -21,7 +21,14 @@ enum {
   QUEUE_DEVICE = 0x30
 };
 // The contiguous-ring register file.
-enum { RING_ADDRESS = 0x00, RING_ALIGN = 0x08, RING_SIZE = 0x0c, RING_SELECT = 0x0e, RING_ENABLE = 0x10, RING_END = 0x12 };
+enum {
+  RING_ADDRESS = 0x00,
+  RING_ALIGN = 0x08,
+  RING_SIZE = 0x0c,
+  RING_SELECT = 0x0e,
+  RING_ENABLE = 0x10,
+  RING_END = 0x12
+};
 
 static uint8_t get8(volatile uint8_t *at) { return *at; }
 static uint16_t get16(volatile uint8_t *at) { return *(volatile uint16_t *)at; }
@@ -35,10 +42,12 @@ static void set_address(volatile uint8_t *at, volatile void *address) {
   set32(at + 4, 0);
 }
 
-static volatile uint8_t *region(struct device *device, uint8_t bar, uint32_t offset, uint32_t length, uint32_t least) {
+static volatile uint8_t *region(struct device *device, uint8_t bar, uint32_t offset, uint32_t length,
+                                uint32_t least) {
   if (bar > 5) return NULL;
   const struct bar *found = &device->pci.bars[bar];
-  if (!found->size || found->is_io || length < least || offset > found->size || length > found->size - offset) return NULL;
+  if (!found->size || found->is_io || length < least || offset > found->size || length > found->size - offset)
+    return NULL;
   return (volatile uint8_t *)(found->at + offset);
 }
 
@@ -70,12 +79,13 @@ static bool open_contiguous(struct device *device) {
   uint8_t at = find(device, VENDOR);
   if (!at || !open_modern(device)) return false;
   const struct pci_function *pci = &device->pci;
-  print("note ring capability of vendor %x, version %u\n", pci_read(pci, at + 4, 2), pci_read(pci, at + 7, 1));
+  print("note ring capability of vendor %x, version %u\n", pci_read(pci, at + 4, 2),
+        pci_read(pci, at + 7, 1));
   if (pci_read(pci, at + 4, 2) != RING_VENDOR || pci_read(pci, at + 7, 1) != RING_VERSION
       || pci_read(pci, at + 8, 4) != RING_SIGNATURE)
     return false;
-  device->rings = region(device, (uint8_t)pci_read(pci, at + 6, 1), pci_read(pci, at + 12, 4), pci_read(pci, at + 16, 4),
-                         RING_END);
+  device->rings = region(device, (uint8_t)pci_read(pci, at + 6, 1), pci_read(pci, at + 12, 4),
+                         pci_read(pci, at + 16, 4), RING_END);
   return device->rings != NULL;
 }
 
@@ -118,17 +128,30 @@ static uint16_t largest_contiguous(struct device *device, uint16_t queue) {
   return get16(device->rings + RING_SIZE);
 }
 
+// Tries to enable the selected queue; what the device says of it.
+static bool enable_contiguous(struct device *device, uint32_t alignment, volatile void *address) {
+  set32(device->rings + RING_ALIGN, alignment);
+  set_address(device->rings + RING_ADDRESS, address);
+  set16(device->rings + RING_ENABLE, 1);
+  return get16(device->rings + RING_ENABLE) == 1;
+}
+
 static bool place_contiguous(struct device *device, struct queue *queue) {
   select(device, queue);
   ring_allocate_whole(queue, device->alignment);
   set16(device->rings + RING_SELECT, queue->number);
   set16(device->rings + RING_SIZE, queue->size);
-  set32(device->rings + RING_ALIGN, device->alignment);
-  set_address(device->rings + RING_ADDRESS, queue->descriptors);
-  set16(device->rings + RING_ENABLE, 1);
-  return get16(device->rings + RING_SIZE) == queue->size && get32(device->rings + RING_ALIGN) == device->alignment
-         && get32(device->rings + RING_ADDRESS) == (uint32_t)queue->descriptors
-         && get32(device->rings + RING_ADDRESS + 4) == 0 && get16(device->rings + RING_ENABLE) == 1;
+  // An address is a multiple of 16 and of the alignment, which is a power of two.
+  uint8_t *start = (uint8_t *)queue->descriptors;
+  uint32_t unit = device->alignment < 16 ? 16 : device->alignment;
+  if (enable_contiguous(device, device->alignment, start + 8) || enable_contiguous(device, 2 * unit, start)
+      || enable_contiguous(device, 12, start))
+    return false;
+  return enable_contiguous(device, device->alignment, start)
+      && get16(device->rings + RING_SIZE) == queue->size
+      && get32(device->rings + RING_ALIGN) == device->alignment
+      && get32(device->rings + RING_ADDRESS) == (uint32_t)queue->descriptors
+      && get32(device->rings + RING_ADDRESS + 4) == 0;
 }
 
 static void notify(struct device *device, uint16_t queue) {
@@ -139,10 +162,32 @@ static uint8_t take_interrupt(struct device *device) { return get8(device->isr);
 static uint32_t config(struct device *device, uint32_t offset) { return get32(device->config + offset); }
 
 const struct way modern_way = {
-  "modern", true, open_modern, status, set_status, features, accept, largest, place_apart, notify, take_interrupt,
-  config, true,
+    .name = "modern",
+    .has_version_1 = true,
+    .chooses_size = true,
+    .open = open_modern,
+    .status = status,
+    .set_status = set_status,
+    .features = features,
+    .accept = accept,
+    .largest = largest,
+    .place = place_apart,
+    .notify = notify,
+    .take_interrupt = take_interrupt,
+    .config = config,
 };
 const struct way contiguous_way = {
-  "contiguous", true, open_contiguous, status, set_status, features, accept, largest_contiguous, place_contiguous, notify,
-  take_interrupt, config, true,
+    .name = "contiguous",
+    .has_version_1 = true,
+    .chooses_size = true,
+    .open = open_contiguous,
+    .status = status,
+    .set_status = set_status,
+    .features = features,
+    .accept = accept,
+    .largest = largest_contiguous,
+    .place = place_contiguous,
+    .notify = notify,
+    .take_interrupt = take_interrupt,
+    .config = config,
 };

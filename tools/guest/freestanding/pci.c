@@ -30,26 +30,26 @@ static bool next_function(struct pci_function *function) {
   return false;
 }
 
-// Modern: 0x1040 + type (virtio 1.4 §4.1.2). With a legacy interface: the type stands in the subsystem, revision 0;
-// the published list of such devices has no GPU, 0x1010 goes on in the way of the others.
+// Modern: 0x1040 + type (virtio 1.4 §4.1.2). With a legacy interface: the type stands in the subsystem,
+// revision 0; the published list of such devices has no GPU, 0x1010 goes on in the way of the others.
 bool pci_find_gpu(struct pci_function *found) {
   *found = (struct pci_function){0};
   while (next_function(found)) {
     if (pci_read(found, 0, 2) != VIRTIO) continue;
     uint32_t device = pci_read(found, 2, 2);
-    bool transitional = device == 0x1000 + GPU && pci_read(found, REVISION, 1) == 0
-                        && pci_read(found, SUBSYSTEM, 2) == GPU;
+    bool transitional =
+        device == 0x1000 + GPU && pci_read(found, REVISION, 1) == 0 && pci_read(found, SUBSYSTEM, 2) == GPU;
     if (device != 0x1040 + GPU && !transitional) continue;
     found->line = (uint8_t)pci_read(found, INTERRUPT_LINE, 1);
-    print("note device %x of %x, pin %u, line %u\n", device, (uint32_t)VIRTIO, pci_read(found, INTERRUPT_PIN, 1),
-          (uint32_t)found->line);
+    print("note device %x of %x, pin %u, line %u\n", device, (uint32_t)VIRTIO,
+          pci_read(found, INTERRUPT_PIN, 1), (uint32_t)found->line);
     return true;
   }
   return false;
 }
 
-// True if a base address register of any function, ours too, lies in [start, start + size): by its address and the
-// place's own size, for no other function is disturbed by sizing it.
+// True if a base address register of any function, ours too, may reach into [start, start + size). No other
+// function is disturbed by sizing it: its registers are taken for 256 ports or 16 MiB.
 static bool is_taken(uint32_t start, uint32_t size, bool is_io) {
   struct pci_function other = {0};
   while (next_function(&other)) {
@@ -59,7 +59,8 @@ static bool is_taken(uint32_t start, uint32_t size, bool is_io) {
       bool other_io = value & 1;
       uint32_t at = value & (other_io ? ~3u : ~15u);
       bool is_wide = !other_io && (value & 6) == 4;
-      if (at && other_io == is_io && at + (is_io ? 0x100 : 0x1000000) > start && at < start + size) return true;
+      if (at && other_io == is_io && at + (is_io ? 0x100 : 0x1000000) > start && at < start + size)
+        return true;
       index += is_wide;
     }
   }
@@ -100,8 +101,8 @@ bool pci_enable(struct pci_function *function, bool place_all) {
       if (is_wide) pci_write(function, offset + 4, 4, 0);
     }
     if ((pci_read(function, offset, 4) & (bar->is_io ? ~3u : ~15u)) != bar->at) return false;
-    print("note bar %u %s at %x, %x bytes\n", (uint32_t)index, bar->is_io ? "io" : is_wide ? "memory64" : "memory32",
-          bar->at, bar->size);
+    const char *kind = bar->is_io ? "io" : is_wide ? "memory64" : "memory32";
+    print("note bar %u %s at %x, %x bytes\n", (uint32_t)index, kind, bar->at, bar->size);
     index += is_wide;
   }
   uint8_t msix = pci_capability(function, MSIX, 0);

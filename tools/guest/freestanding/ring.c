@@ -4,7 +4,7 @@ enum { NEXT = 1, WRITE = 2, INDIRECT = 4, TABLE_LENGTH = 4 };
 _Static_assert(sizeof(struct descriptor) == 16, "virtio 1.4 §2.7.5");
 
 void ring_allocate_apart(struct queue *queue) {
-  allocate(16, 4096);     // off the page, where a legacy address could not be
+  allocate(16, 4096); // off the page, where a legacy address could not be
   queue->descriptors = allocate(16u * queue->size, 16);
   allocate(2, 2);
   queue->available = allocate(6u + 2u * queue->size, 2);
@@ -15,9 +15,9 @@ void ring_allocate_apart(struct queue *queue) {
 void ring_allocate_whole(struct queue *queue, uint32_t alignment) {
   uint32_t behind = 16u * queue->size + 6u + 2u * queue->size;
   uint32_t used = (behind + alignment - 1) & -alignment;
-  // An odd multiple of the alignment, that no larger one would do.
-  uint8_t *start = allocate(alignment + used + 6u + 8u * queue->size, 2 * alignment < 16 ? 16 : 2 * alignment);
-  start += alignment < 16 ? 16 : alignment;
+  uint32_t unit = alignment < 16 ? 16 : alignment;
+  uint8_t *start = allocate(unit + used + 6u + 8u * queue->size, 2 * unit);
+  start += unit;
   queue->descriptors = (void *)start;
   queue->available = (void *)(start + 16u * queue->size);
   queue->used = (void *)(start + used);
@@ -41,7 +41,7 @@ uint16_t ring_add(struct queue *queue, const struct part *parts, unsigned count)
   if (table) queue->descriptors[head] = (struct descriptor){(uint32_t)table, 0, 16 * count, INDIRECT, 0};
   queue->next_descriptor += table ? 1 : count;
   queue->available->ring[queue->added & mask] = head;
-  barrier();      // the entry before the index (§2.7.13.2)
+  barrier(); // the entry before the index (§2.7.13.2)
   queue->available->index = ++queue->added;
   return head;
 }

@@ -21,7 +21,7 @@ struct queue {
   volatile struct descriptor *descriptors;
   volatile struct available *available;
   volatile struct used *used;
-  struct descriptor *tables;      // one indirect table of 4 for each descriptor, or none
+  struct descriptor *tables; // one indirect table of 4 for each descriptor, or none
   uint16_t next_descriptor, added, seen;
 };
 // A buffer's part; its device-readable parts come first.
@@ -33,7 +33,8 @@ struct part {
 
 // Three areas of their own, each aligned to no more than it has to be (§2.7).
 void ring_allocate_apart(struct queue *queue);
-// One contiguous piece with the used ring at a multiple of `alignment`, as legacy queues lie (§2.7.2).
+// One contiguous piece with the used ring at a multiple of `alignment`, as legacy queues lie (§2.7.2). It
+// begins at an odd multiple of 16 or of `alignment`, whichever is more.
 void ring_allocate_whole(struct queue *queue, uint32_t alignment);
 void ring_use_tables(struct queue *queue);
 

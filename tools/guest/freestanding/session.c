@@ -2,8 +2,8 @@
 #include "gpu.h"
 #include "pattern.h"
 
-enum { VERSION_1 = 1u << 0, INDIRECT_DESC = 1u << 28 };     // in the second and the first word
-enum { PICTURE = 1, POINTER = 2 };                          // resources
+enum { VERSION_1 = 1u << 0, INDIRECT_DESC = 1u << 28 }; // in the second and the first word
+enum { PICTURE = 1, POINTER = 2 };                      // resources
 enum { HOT_X = 5, HOT_Y = 9 };
 
 static struct gpu gpu;
@@ -55,13 +55,14 @@ static bool place_queues(const struct session *session, struct device *device) {
     if (way->chooses_size && session->size && session->size < queue->size) queue->size = session->size;
     if (queue->size < 4 || queue->size & (queue->size - 1) || !way->place(device, queue)) return false;
     if (session->uses_tables) ring_use_tables(queue);
-    print("note %s queue %u: %u entries at %x, %x, %x\n", session->name, (uint32_t)number, (uint32_t)queue->size,
-          (uint32_t)queue->descriptors, (uint32_t)queue->available, (uint32_t)queue->used);
+    print("note %s queue %u: %u entries at %x, %x, %x\n", session->name, (uint32_t)number,
+          (uint32_t)queue->size, (uint32_t)queue->descriptors, (uint32_t)queue->available,
+          (uint32_t)queue->used);
   }
-  return way->largest(device, QUEUES) == 0;       // there is no third
+  return way->largest(device, QUEUES) == 0; // there is no third
 }
 
-// A resource's backing in pieces of odd lengths, later pieces at lower addresses, something else between them.
+// A resource's backing in pieces of odd lengths with gaps between them, later pieces at lower addresses.
 struct backing {
   uint32_t count;
   struct piece pieces[64];
@@ -82,8 +83,8 @@ static bool make_backing(struct backing *backing, uint32_t size) {
   return size == 0;
 }
 
-static void fill(const struct backing *backing, uint32_t (*pixel)(uint32_t, uint32_t, uint32_t), uint32_t seed,
-                 uint32_t width, uint32_t height) {
+static void fill(const struct backing *backing, uint32_t (*pixel)(uint32_t, uint32_t, uint32_t),
+                 uint32_t seed, uint32_t width, uint32_t height) {
   const struct piece *piece = backing->pieces;
   uint8_t *at = (uint8_t *)piece->address;
   uint32_t left = piece->length;
@@ -102,9 +103,10 @@ static void fill(const struct backing *backing, uint32_t (*pixel)(uint32_t, uint
     }
 }
 
-static bool make_resource(uint32_t resource, struct backing *backing, uint32_t format, uint32_t width, uint32_t height) {
+static bool make_resource(uint32_t resource, struct backing *backing, uint32_t format, uint32_t width,
+                          uint32_t height) {
   return make_backing(backing, width * height * 4) && gpu_create(&gpu, resource, format, width, height)
-         && gpu_attach(&gpu, resource, backing->pieces, backing->count);
+      && gpu_attach(&gpu, resource, backing->pieces, backing->count);
 }
 
 static bool show_cursor(uint32_t seed, struct area whole) {
@@ -114,7 +116,7 @@ static bool show_cursor(uint32_t seed, struct area whole) {
   fill(&backing, cursor_pixel, seed, CURSOR_SIDE, CURSOR_SIDE);
   // Cut by the picture's lower right corner in the end.
   return gpu_transfer(&gpu, POINTER, image, 0) && gpu_update_cursor(&gpu, POINTER, 11, 13, HOT_X, HOT_Y)
-         && gpu_move_cursor(&gpu, whole.width - 41, whole.height - 23);
+      && gpu_move_cursor(&gpu, whole.width - 41, whole.height - 23);
 }
 
 static bool draw(const struct session *session, uint32_t seed) {
@@ -128,7 +130,8 @@ static bool draw(const struct session *session, uint32_t seed) {
       || !step(session, "scanout", gpu_set_scanout(&gpu, 0, PICTURE, whole)))
     return false;
   fill(&backing, pattern_pixel, seed, whole.width, whole.height);
-  if (!step(session, "whole", gpu_transfer(&gpu, PICTURE, whole, 0) && gpu_flush(&gpu, PICTURE, whole, NO_DATA)))
+  if (!step(session, "whole",
+            gpu_transfer(&gpu, PICTURE, whole, 0) && gpu_flush(&gpu, PICTURE, whole, NO_DATA)))
     return false;
   ready(session, "whole");
   // All of the backing changes, and only this part of it is to be seen.
@@ -148,17 +151,22 @@ bool session_run(const struct session *session, struct device *device, uint32_t 
   uint32_t mark = memory_mark();
   uint32_t missed = missed_interrupts, empty = empty_interrupts;
   gpu = (struct gpu){0};
-  if (!step(session, "registers", way->open(device)) || !step(session, "reset", reset(device, way))) return false;
+  if (!step(session, "registers", way->open(device)) || !step(session, "reset", reset(device, way)))
+    return false;
   gpu.device = device;
   gpu.way = way;
-  if (!step(session, "features", negotiate(session, device)) || !step(session, "queues", place_queues(session, device)))
+  if (!step(session, "features", negotiate(session, device))
+      || !step(session, "queues", place_queues(session, device)))
     return false;
   way->set_status(device, way->status(device) | DRIVER_OK);
   // The first of the device's configuration: events, what clears them, and from 8 the number of scanouts.
   uint32_t scanouts = way->config(device, 8);
   bool is_right = step(session, "configuration", scanouts >= 1 && scanouts <= 16) && draw(session, seed);
-  is_right = step(session, "status", (way->status(device) & (DRIVER_OK | NEEDS_RESET)) == DRIVER_OK) && is_right;
-  print("note %s interrupts: %u missing, %u empty\n", session->name, missed_interrupts - missed, empty_interrupts - empty);
+  is_right =
+      step(session, "status", (way->status(device) & (DRIVER_OK | NEEDS_RESET)) == DRIVER_OK) && is_right;
+  print("note %s: %u interrupts without a reason\n", session->name, empty_interrupts - empty);
+  if (missed != missed_interrupts)
+    print("error %u answers without an interrupt\n", missed_interrupts - missed);
   is_right = step(session, "interrupts", missed == missed_interrupts) && is_right;
   is_right = step(session, "interrupt-status", way->take_interrupt(device) == 0) && is_right;
   // The memory below is used again, so the device has to have let go of it.

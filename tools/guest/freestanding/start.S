@@ -1,5 +1,6 @@
-# Where the program begins: 32-bit protected mode without paging, as a multiboot 1 loader leaves it, with 0x2badb002 in
-# eax and the loader's information in ebx. A loader that has neither may start it the same way with another eax.
+# Where the program begins: 32-bit protected mode without paging, as a multiboot 1 loader leaves it, with
+# 0x2badb002 in eax and the loader's information in ebx. A loader that has neither may start it the same way
+# with another eax.
   .section .multiboot, "a"
   .align 4
   .long 0x1badb002            # magic, flags (memory information), checksum
