@@ -5,7 +5,7 @@
 enum { COMMON = 1, NOTIFY, ISR, DEVICE, VENDOR = 9 };
 enum { VENDOR_CAPABILITY = 0x09 };
 // The extension's owner; the rest of its mark is the signature.
-enum { RING_VENDOR = 0x5343, RING_VERSION = 1, RING_SIGNATURE = 0x474e4952 };
+enum { RING_VENDOR = 0x5304, RING_VERSION = 1, RING_SIGNATURE = 0x474e4952 };
 enum {
   DEVICE_FEATURE_SELECT = 0x00,
   DEVICE_FEATURE = 0x04,
@@ -82,10 +82,10 @@ static bool open_contiguous(struct device *device) {
   print("note ring capability of vendor %x, version %u\n", pci_read(pci, at + 4, 2),
         pci_read(pci, at + 7, 1));
   if (pci_read(pci, at + 4, 2) != RING_VENDOR || pci_read(pci, at + 7, 1) != RING_VERSION
-      || pci_read(pci, at + 8, 4) != RING_SIGNATURE)
+      || pci_read(pci, at + 16, 4) != RING_SIGNATURE)
     return false;
-  device->rings = region(device, (uint8_t)pci_read(pci, at + 6, 1), pci_read(pci, at + 12, 4),
-                         pci_read(pci, at + 16, 4), RING_END);
+  device->rings = region(device, (uint8_t)pci_read(pci, at + 6, 1), pci_read(pci, at + 8, 4),
+                         pci_read(pci, at + 12, 4), RING_END);
   return device->rings != NULL;
 }
 

@@ -132,7 +132,6 @@ class Machine(Qemu):
         if options.force_legacy:
             words.append("virtio_pci.force_legacy=1")
         words += options.append
-        words += options.append
         return self.hardware() + [
             "-kernel", needed(os.path.join(cache, f"kernel-{options.kernel}", "boot", "vmlinuz-*")),
             "-initrd", needed(os.path.join(cache, f"initramfs-{options.kernel}")), "-append", " ".join(words)]
