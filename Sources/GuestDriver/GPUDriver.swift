@@ -16,6 +16,8 @@ package final class GPUDriver {
     package var usesVectors = true
     /// Extra distance of each ring part from its alignment, in multiples of that alignment.
     package var ringSkew = 0
+    /// The registers to use.
+    package var interface = Interface.modern
 
     package init() {}
 
@@ -32,21 +34,35 @@ package final class GPUDriver {
     }
   }
 
+  /// The ways to a device's queues.
+  package enum Interface: Hashable, Sendable {
+    /// The common configuration.
+    case modern
+    /// The common configuration, but queues are placed in one piece by the register file for that.
+    case contiguous(alignment: Int)
+    /// The legacy registers.
+    case legacy
+  }
+
   package let machine: any Machine
   package let ram: GuestRAMImage
-  /// There after `discover`.
+  /// The modern registers; there after `discover` if the device has them.
   package private(set) var function: VirtioFunction!
+  /// The legacy registers; there after `discover` if the device has them.
+  package private(set) var legacy: LegacyFunction!
+  /// The registers in use.
+  package private(set) var registers: (any VirtioRegisters)!
   /// Features accepted by the last negotiation.
-  package private(set) var features: UInt64 = 0
+  package internal(set) var features: UInt64 = 0
   /// There after `setUpQueues`.
-  package private(set) var control: (any DriverRing)!
-  package private(set) var cursor: (any DriverRing)!
+  package internal(set) var control: (any DriverRing)!
+  package internal(set) var cursor: (any DriverRing)!
   /// How long to wait for an answer.
   package var timeoutInMilliseconds = 5000
-  private var notifyOffsets: [UInt16] = [0, 0]
+  var notifyOffsets: [UInt16] = [0, 0]
   /// What names each queue in a doorbell.
-  private var notifyNames: [UInt16] = [0, 1]
-  private var vectors: [InterruptLine] = [.pin, .pin, .pin]
+  var notifyNames: [UInt16] = [0, 1]
+  var vectors: [InterruptLine] = [.pin, .pin, .pin]
   private var nextResource: UInt32 = 1
   private var startOfMemory: UInt64 = 0
 
@@ -62,31 +78,33 @@ package final class GPUDriver {
 
   /// Probes the function and brings it up until DRIVER_OK (virtio 1.4 §3.1.1).
   package func bringUp(_ options: Options = Options()) throws {
-    try discover()
+    try discover(options.interface)
     try reset()
     try negotiate(options)
     try setUpQueues(options)
-    try function.setStatus(try function.status | VirtioLayout.Status.driverOK)
+    try registers.setStatus(try registers.status | VirtioLayout.Status.driverOK)
   }
 
   /// Finds the GPU by configuration reads and gives it addresses and bus mastering.
-  package func discover() throws {
+  package func discover(_ interface: Interface = .modern) throws {
     let inventory = try PCIInventory(probing: machine)
-    guard inventory.vendorID == VirtioLayout.vendorID,
-      inventory.deviceID == VirtioLayout.modernDeviceIDBase + VirtioLayout.gpuDeviceID
-    else { throw DriverError.missing("virtio GPU") }
-    function = try VirtioFunction(machine, inventory)
+    guard inventory.virtioType == VirtioLayout.gpuDeviceID else { throw DriverError.missing("virtio GPU") }
+    function = inventory.virtioStructures.isEmpty ? nil : try VirtioFunction(machine, inventory)
+    legacy = inventory.isModernOnly ? nil : try LegacyFunction(machine, inventory)
+    registers = interface == .legacy ? legacy : function
+    guard registers != nil else { throw DriverError.missing("\(interface) interface") }
     if let table = inventory.vectorTable { machine.foundVectorTable(table) }
-    try function.setCommand(PCILayout.Command.memorySpace | PCILayout.Command.busMaster)
+    typealias Command = PCILayout.Command
+    try registers.setCommand(Command.ioSpace | Command.memorySpace | Command.busMaster)
   }
 
   /// Resets the device by its status register and waits for it (§4.1.4.3.2).
   ///
   /// All memory given out so far is free again: the device has let go of it.
   package func reset() throws {
-    try function.setStatus(0)
+    try registers.setStatus(0)
     let start = ContinuousClock.now
-    while try function.status != 0 {
+    while try registers.status != 0 {
       // Not the time for an answer, which a test that expects none makes short: a loaded machine may take a while to
       // give the device's thread a processor.
       guard ContinuousClock.now - start < .seconds(5) else {
@@ -95,96 +113,6 @@ package final class GPUDriver {
     }
     ram.release(to: startOfMemory)
     nextResource = 1
-  }
-
-  /// ACKNOWLEDGE, DRIVER, the features, FEATURES_OK.
-  package func negotiate(_ options: Options = Options()) throws {
-    typealias Status = VirtioLayout.Status
-    try function.setStatus(Status.acknowledge)
-    try function.setStatus(Status.acknowledge | Status.driver)
-    features = try function.offeredFeatures() & options.wantedFeatures
-    try function.acceptFeatures(features)
-    try function.setStatus(Status.acknowledge | Status.driver | Status.featuresOK)
-    guard try function.status & Status.featuresOK != 0 else {
-      throw DriverError.deviceFault("the device does not accept its own features")
-    }
-  }
-
-  /// Interrupts, then both queues.
-  package func setUpQueues(_ options: Options = Options()) throws {
-    try setUpInterrupts(options)
-    control = try setUpQueue(GPULayout.controlQueue, options)
-    cursor = try setUpQueue(GPULayout.cursorQueue, options)
-  }
-
-  /// Vectors 0, 1 and 2 for configuration and the two queues, or the one pin for all.
-  package func setUpInterrupts(_ options: Options = Options()) throws {
-    guard options.usesVectors, let table = function.inventory.vectorTable else {
-      if function.inventory.vectorTable != nil { try function.setVectorControl(0) }
-      try machine.connectInterrupt(.pin)
-      vectors = [.pin, .pin, .pin]
-      return
-    }
-    typealias Control = PCILayout.MSIX
-    try function.setVectorControl(Control.controlEnable | Control.controlFunctionMask)
-    let last = table.vectorCount - 1
-    vectors = (0..<3).map { .vector(min($0, last)) }
-    for vector in 0...min(2, last) { try function.programVector(vector) }
-    try function.setVectorControl(Control.controlEnable)
-    try function.write(.configVector, 0)
-    guard try function.read(.configVector) == 0 else {
-      throw DriverError.deviceFault("no configuration vector")
-    }
-  }
-
-  /// Reads the size, places a ring of the accepted format, programs it and enables it.
-  package func setUpQueue(_ queue: UInt16, _ options: Options = Options()) throws -> any DriverRing {
-    try function.write(.queueSelect, UInt64(queue))
-    let maximum = Int(try function.read(.queueSize))
-    guard maximum > 0 else { throw DriverError.missing("queue \(queue)") }
-    let size = min(options.queueSize ?? maximum, maximum)
-    let ring = try makeRing(queue, size: size, skew: options.ringSkew)
-    try function.write(.queueSize, UInt64(size))
-    try program(ring.places)
-    if case .vector(let vector) = line(of: queue) {
-      try function.write(.queueVector, UInt64(vector))
-      guard try function.read(.queueVector) == UInt64(vector) else {
-        throw DriverError.deviceFault("no vector for queue \(queue)")
-      }
-    }
-    notifyOffsets[Int(queue)] = UInt16(truncatingIfNeeded: try function.read(.queueNotifyOffset))
-    notifyNames[Int(queue)] =
-      accepted(VirtioLayout.Feature.notificationConfigData)
-      ? UInt16(truncatingIfNeeded: try function.read(.queueNotifyData)) : queue
-    try function.write(.queueEnable, 1)
-    return ring
-  }
-
-  /// Allocates a ring of the accepted format.
-  private func makeRing(_ queue: UInt16, size: Int, skew: Int) throws -> any DriverRing {
-    typealias Feature = VirtioLayout.Feature
-    let isPacked = accepted(Feature.ringPacked), alignment = isPacked ? 4 : 2
-    let counts = isPacked ? RingPlaces.packedByteCounts(size: size) : RingPlaces.byteCounts(size: size)
-    let places = RingPlaces(
-      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16, skew: 16 * skew),
-      available: try ram.allocate(counts.available, alignment: alignment, skew: alignment * skew),
-      used: try ram.allocate(counts.used, alignment: 4, skew: 4 * skew))
-    let usesEventIndex = accepted(Feature.eventIndex), usesInOrder = accepted(Feature.inOrder)
-    guard isPacked else {
-      return SplitRing(
-        queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
-        ram: ram)
-    }
-    return PackedRing(
-      queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
-      ram: ram)
-  }
-
-  /// Writes the three addresses of the selected queue.
-  package func program(_ places: RingPlaces) throws {
-    try function.write(.queueDescriptorArea, places.descriptorTable)
-    try function.write(.queueDriverArea, places.available)
-    try function.write(.queueDeviceArea, places.used)
   }
 
   /// Whether a feature was negotiated.
@@ -214,6 +142,7 @@ package final class GPUDriver {
 
   /// Rings a queue's doorbell in the way that the accepted features ask for (virtio 1.4 §4.1.5.2).
   package func kick(_ queue: UInt16) throws {
+    if registers === legacy { return try legacy.kick(queue: queue) }
     let name = notifyNames[Int(queue)], offset = notifyOffsets[Int(queue)]
     guard accepted(VirtioLayout.Feature.notificationData) else {
       return try function.kick(queue: name, notifyOffset: offset)
@@ -244,13 +173,13 @@ package final class GPUDriver {
     while true {
       if let element = try ring.takeUsed() { return element }
       guard waited < timeoutInMilliseconds else {
-        let status = try function.status
+        let status = try registers.status
         throw DriverError.timedOut(waitingFor: "a used element of queue \(queue), status \(status)")
       }
       // Short turns: an interrupt may have been taken while the last element was.
       if try machine.waitForInterrupt(line, timeoutInMilliseconds: 5) {
         if line == .pin {
-          _ = try function.readInterruptStatus()
+          _ = try registers.readInterruptStatus()
           try machine.acknowledgeInterrupt(.pin)
         }
       } else {

@@ -57,6 +57,20 @@ package struct PCIInventory: Sendable {
   package var virtioStructures: [VirtioStructure] = []
   package var vectorTable: VectorTable?
 
+  /// The virtio device type: from a modern PCI id, or the subsystem of one with a legacy interface (virtio 1.4
+  /// §4.1.2, §4.1.2.3); nil when this is no virtio device.
+  package var virtioType: UInt16? {
+    guard vendorID == VirtioLayout.vendorID else { return nil }
+    switch deviceID {
+    case 0x1000..<VirtioLayout.modernDeviceIDBase: return revisionID == 0 ? subsystemID : nil
+    case VirtioLayout.modernDeviceIDBase...0x107f: return deviceID - VirtioLayout.modernDeviceIDBase
+    default: return nil
+    }
+  }
+
+  /// Whether the PCI id says that there is no legacy interface.
+  package var isModernOnly: Bool { deviceID >= VirtioLayout.modernDeviceIDBase }
+
   /// The first structure of a type, which the device prefers (§4.1.4).
   package func virtioStructure(_ type: UInt8) throws -> VirtioStructure {
     guard let found = virtioStructures.first(where: { $0.type == type }) else {

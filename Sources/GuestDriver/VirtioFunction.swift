@@ -2,7 +2,7 @@
 /// that has walked the capabilities reaches them.
 ///
 /// Nothing is checked or ordered here: whoever calls may break every rule.
-package final class VirtioFunction {
+package final class VirtioFunction: VirtioRegisters {
   package let machine: any Machine
   package let inventory: PCIInventory
   package let common: PCIInventory.VirtioStructure
@@ -67,6 +67,22 @@ package final class VirtioFunction {
     try write(.driverFeature, features >> 32)
   }
 
+  package func setConfigurationVector(_ vector: UInt16) throws -> UInt16 {
+    try write(.configVector, UInt64(vector))
+    return UInt16(truncatingIfNeeded: try read(.configVector))
+  }
+
+  package func setVector(_ vector: UInt16, queue: UInt16) throws -> UInt16 {
+    try write(.queueSelect, UInt64(queue))
+    try write(.queueVector, UInt64(vector))
+    return UInt16(truncatingIfNeeded: try read(.queueVector))
+  }
+
+  package func maximumSize(queue: UInt16) throws -> Int {
+    try write(.queueSelect, UInt64(queue))
+    return Int(try read(.queueSize))
+  }
+
   // MARK: The other structures
 
   /// Reads the ISR status, which clears it (§4.1.4.5).
@@ -128,33 +144,5 @@ package final class VirtioFunction {
     try machine.writeConfig(at + Layout.offset, width: 4, offset)
     try machine.writeConfig(at + Layout.structureLength, width: 4, length)
     return at + Layout.configurationData
-  }
-
-  // MARK: PCI
-
-  /// Writes the command register.
-  package func setCommand(_ command: UInt16) throws {
-    try machine.writeConfig(PCILayout.command, width: 2, UInt32(command))
-  }
-
-  /// Programs an entry of the MSI-X table, unmasked, and connects it to the machine.
-  package func programVector(_ vector: Int, address: UInt64 = 0xfee0_0000, data: UInt32? = nil) throws {
-    guard let table = inventory.vectorTable else { throw DriverError.missing("MSI-X capability") }
-    typealias Layout = PCILayout.MSIX
-    try machine.connectInterrupt(.vector(vector))
-    let entry = table.tableOffset + UInt64(vector * Layout.entrySize)
-    func write(_ field: Int, _ value: UInt32) throws {
-      try machine.writeBAR(table.tableBAR, at: entry + UInt64(field), width: 4, UInt64(value))
-    }
-    try write(Layout.entryAddress, UInt32(truncatingIfNeeded: address))
-    try write(Layout.entryAddressHigh, UInt32(truncatingIfNeeded: address >> 32))
-    try write(Layout.entryData, data ?? UInt32(truncatingIfNeeded: vector))
-    try write(Layout.entryControl, 0)
-  }
-
-  /// Writes the message control word of MSI-X.
-  package func setVectorControl(_ control: UInt16) throws {
-    guard let table = inventory.vectorTable else { throw DriverError.missing("MSI-X capability") }
-    try machine.writeConfig(table.capabilityOffset + PCILayout.MSIX.control, width: 2, UInt32(control))
   }
 }
