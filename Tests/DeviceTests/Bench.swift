@@ -3,6 +3,7 @@ import GuestDriver
 import Glibc
 import GuestRAM
 import PCIBus
+import ScanoutDevice
 import Testing
 
 /// The two ways to a device: every case runs on both.
@@ -28,9 +29,12 @@ final class Bench {
   /// Memory that the device may only read.
   let readOnly: RAMBlock
 
-  init(_ path: DevicePath, outputs: [(width: Int, height: Int)] = [(1024, 768)]) throws {
+  init(
+    _ path: DevicePath, outputs: [(width: Int, height: Int)] = [(1024, 768)],
+    pci: VirtioPCIOptions = VirtioPCIOptions()
+  ) throws {
     self.path = path
-    device = try TestDevice(outputs: outputs)
+    device = try TestDevice(outputs: outputs, pci: pci)
     machine = try device.machine(path)
     ram = GuestRAMImage()
     let main = try RAMBlock(base: Self.ramBase, size: Self.ramSize)

@@ -24,7 +24,7 @@ import Testing
     #expect(inventory.baseClass == 0x00 && inventory.subclass == 0xff)
     #expect(inventory.vectorTable?.vectorCount == 2)
     // Common, notify, ISR and the access window.
-    #expect(inventory.virtioStructures.map(\.type).sorted() == [1, 2, 3, 5])
+    #expect(inventory.virtioStructures.map(\.type).sorted() == [1, 2, 3, 5, 9])
     #expect(throws: DriverError.self) { try inventory.virtioStructure(VirtioLayout.CapabilityType.device) }
   }
 

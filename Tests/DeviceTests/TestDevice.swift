@@ -20,9 +20,9 @@ final class TestDevice {
   private let frontEnd = Watcher()
   private var service: Service?
 
-  init(outputs: [(width: Int, height: Int)]) throws {
+  init(outputs: [(width: Int, height: Int)], pci: VirtioPCIOptions = VirtioPCIOptions()) throws {
     let modes = try outputs.map { try #require(OutputMode(width: $0.width, height: $0.height)) }
-    device = try DisplayDevice(outputs: modes, memory: memory)
+    device = try DisplayDevice(outputs: modes, memory: memory, pci: pci)
     channel = try device.attach(frontEnd)
   }
 
