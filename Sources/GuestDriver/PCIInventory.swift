@@ -83,8 +83,9 @@ package struct PCIInventory: Sendable {
 extension PCIInventory {
   /// Reads a function's identity, sizes its base address registers and walks its capabilities.
   ///
-  /// Base addresses are given out from 0xe000_0000 upward, as firmware would; memory space and bus
-  /// mastering are left off. A capability list that loops or leaves its space is a device fault.
+  /// Memory is given out from 0xe000_0000 upward and I/O ports from 0xc000, as firmware would; address
+  /// decoding and bus mastering are left off. A capability list that loops or leaves its space is a
+  /// device fault.
   package init(probing machine: any Machine) throws {
     func read16(_ offset: Int) throws -> UInt16 {
       UInt16(truncatingIfNeeded: try machine.readConfig(offset, width: 2))
@@ -114,7 +115,7 @@ extension PCIInventory {
     try machine.writeConfig(
       PCILayout.command, width: 2,
       command & ~UInt32(PCILayout.Command.ioSpace | PCILayout.Command.memorySpace))
-    var nextAddress: UInt64 = 0xe000_0000
+    var nextMemory: UInt64 = 0xe000_0000, nextPort: UInt64 = 0xc000
     var index = 0
     while index < 6 {
       let offset = PCILayout.baseAddress0 + 4 * index
@@ -127,6 +128,8 @@ extension PCIInventory {
       let isIO = low & 1 != 0
       let is64Bit = !isIO && low >> 1 & 3 == 2
       var mask = UInt64(low & (isIO ? ~3 : ~15)) | 0xffff_ffff_0000_0000
+      // The upper half of an I/O register may be wired to zero: a port has 16 bits.
+      if isIO { mask |= 0xffff_0000 }
       if is64Bit {
         guard index < 5 else { throw DriverError.deviceFault("a 64-bit base address in register 5") }
         try machine.writeConfig(offset + 4, width: 4, .max)
@@ -136,18 +139,28 @@ extension PCIInventory {
       guard size != 0, size & (size - 1) == 0 else {
         throw DriverError.deviceFault("base address \(index) has the size \(size)")
       }
-      nextAddress = (nextAddress + size - 1) / size * size
-      try machine.writeConfig(offset, width: 4, UInt32(truncatingIfNeeded: nextAddress))
+      let (address, overflow) = Self.place(size, after: isIO ? nextPort : nextMemory)
+      guard !overflow, !isIO || address + size <= 0x1_0000 else {
+        throw DriverError.deviceFault("no room for base address \(index) of the size \(size)")
+      }
+      if isIO { nextPort = address + size } else { nextMemory = address + size }
+      try machine.writeConfig(offset, width: 4, UInt32(truncatingIfNeeded: address))
       if is64Bit {
-        try machine.writeConfig(offset + 4, width: 4, UInt32(truncatingIfNeeded: nextAddress >> 32))
+        try machine.writeConfig(offset + 4, width: 4, UInt32(truncatingIfNeeded: address >> 32))
       }
       baseAddresses.append(
         BaseAddress(
           index: index, size: size, isIO: isIO, is64Bit: is64Bit, isPrefetchable: !isIO && low & 8 != 0,
-          address: nextAddress))
-      nextAddress += size
+          address: address))
       index += is64Bit ? 2 : 1
     }
+  }
+
+  /// The first multiple of a size that is not below `start`, and whether address and size still fit.
+  private static func place(_ size: UInt64, after start: UInt64) -> (address: UInt64, overflow: Bool) {
+    let (sum, tooFar) = start.addingReportingOverflow(size - 1)
+    let address = sum & ~(size - 1)
+    return (address, tooFar || address.addingReportingOverflow(size).overflow)
   }
 
   private mutating func walkCapabilities(_ machine: any Machine) throws {
