@@ -12,6 +12,8 @@ package final class RAMBlock: @unchecked Sendable {
   package let base: UInt64
   /// In bytes; a multiple of the page size.
   package let size: Int
+  /// Where in the memory file the first byte is; a multiple of the page size.
+  package let fileOffset: Int
   /// The memory file, owned by this object.
   package let descriptor: Int32
   private let start: UnsafeMutableRawPointer
@@ -22,31 +24,38 @@ package final class RAMBlock: @unchecked Sendable {
     let descriptor = guest_driver_memfd(size, canShrink ? 0 : 1)
     guard descriptor >= 0 else { throw DriverError.host(call: "memfd_create", errno: -descriptor) }
     do {
-      try self.init(base: base, size: size, owning: descriptor)
+      try self.init(base: base, size: size, owning: descriptor, at: 0)
     } catch {
       close(descriptor)
       throw error
     }
   }
 
-  private init(base: UInt64, size: Int, owning descriptor: Int32) throws {
-    // A fresh mapping of the whole file, which is `size` bytes long.
-    let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+  private init(base: UInt64, size: Int, owning descriptor: Int32, at fileOffset: Int) throws {
+    // A fresh mapping of a part of the file, which the callers know to be long enough.
+    let mapped = unsafe mmap(
+      nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, off_t(fileOffset))
     guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
       throw DriverError.host(call: "mmap", errno: errno)
     }
     self.base = base
     self.size = size
+    self.fileOffset = fileOffset
     self.descriptor = descriptor
     unsafe self.start = mapped
   }
 
   /// The same memory, mapped once more: what another processor of the guest would work on.
-  package func secondView() throws -> RAMBlock {
+  package func secondView() throws -> RAMBlock { try part(at: base, size: size) }
+
+  /// A piece of this block as a block of its own, over the same memory file.
+  package func part(at address: UInt64, size: Int) throws -> RAMBlock {
+    let skipped = offset(of: address, count: size)
+    precondition(skipped % 4096 == 0 && size > 0 && size % 4096 == 0, "a block is made of pages")
     let copy = dup(descriptor)
     guard copy >= 0 else { throw DriverError.host(call: "dup", errno: errno) }
     do {
-      return try RAMBlock(base: base, size: size, owning: copy)
+      return try RAMBlock(base: address, size: size, owning: copy, at: fileOffset + skipped)
     } catch {
       close(copy)
       throw error
