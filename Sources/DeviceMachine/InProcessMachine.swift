@@ -48,7 +48,7 @@ package final class InProcessMachine: Machine {
 
   package func mapRAM(_ block: RAMBlock, access: RAMAccess) throws {
     let region = try MappedRegion(
-      fileDescriptor: block.descriptor, offset: 0, count: UInt64(block.size),
+      fileDescriptor: block.descriptor, offset: UInt64(block.fileOffset), count: UInt64(block.size),
       writable: access.contains(.writable))
     try memory.add(region, at: GuestAddress(block.base))
   }
@@ -59,6 +59,7 @@ package final class InProcessMachine: Machine {
   }
 
   package func foundVectorTable(_ table: PCIInventory.VectorTable) {}
+  package func messageAddress(of vector: Int) -> UInt64 { InterruptEvents.messageAddress }
   package func connectInterrupt(_ line: InterruptLine) throws {}
 
   package func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
@@ -83,6 +84,9 @@ private final class InterruptEvents: InterruptSink {
     vectors = try (0..<vectorCount).map { _ in try EventCounter() }
   }
 
+  /// Where the processors' interrupt controllers listen.
+  static let messageAddress: UInt64 = 0xfee0_0000
+
   var ownsMSIXTable: Bool { false }
 
   func event(_ line: InterruptLine) throws -> EventCounter {
@@ -96,7 +100,9 @@ private final class InterruptEvents: InterruptSink {
 
   func signalMessage(vector: Int, address: UInt64, data: UInt32) {
     // The driver writes a vector's own number as its data: another one is somebody else's message.
-    guard vectors.indices.contains(vector), Int(data) == vector, address == 0xfee0_0000 else { return }
+    guard vectors.indices.contains(vector), Int(data) == vector, address == Self.messageAddress else {
+      return
+    }
     vectors[vector].raise()
   }
 

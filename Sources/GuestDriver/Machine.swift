@@ -23,6 +23,8 @@ package protocol Machine: AnyObject {
 
   /// Tells where the MSI-X table is, for a machine that keeps it on its own side of the function.
   func foundVectorTable(_ table: PCIInventory.VectorTable)
+  /// The address that a vector's message has to be sent to; the data is free.
+  func messageAddress(of vector: Int) throws -> UInt64
   /// Connects an interrupt to whatever `waitForInterrupt` waits on.
   func connectInterrupt(_ line: InterruptLine) throws
   /// Waits for an interrupt and consumes it; false after the time has passed without one.
@@ -60,6 +62,8 @@ package enum DriverError: Error, Equatable {
   case refused(errno: Int32)
   /// The connection ended.
   case disconnected
+  /// The program under the machine ended; how, and its last words.
+  case processEnded(String)
   /// Nothing came in time.
   case timedOut(waitingFor: String)
   /// The device broke a rule of its specification.

@@ -131,7 +131,8 @@ package final class VfioUserMachine: Machine {
     try client.call(
       VfioUserLayout.Command.dmaMap,
       VfioUserPayload.dmaMap(
-        flags: access.rawValue, offset: 0, address: block.base, size: UInt64(block.size)),
+        flags: access.rawValue, offset: UInt64(block.fileOffset), address: block.base,
+        size: UInt64(block.size)),
       descriptors: [block.descriptor])
   }
 
@@ -142,6 +143,9 @@ package final class VfioUserMachine: Machine {
   }
 
   // MARK: Interrupts
+
+  /// Where the processors' interrupt controllers listen; the messages stay on this side, as events.
+  package func messageAddress(of vector: Int) -> UInt64 { 0xfee0_0000 }
 
   package func connectInterrupt(_ line: InterruptLine) throws {
     let event = try EventCounter()

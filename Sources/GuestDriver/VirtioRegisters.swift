@@ -28,10 +28,15 @@ extension VirtioRegisters {
   }
 
   /// Programs an entry of the MSI-X table, unmasked, and connects it to the machine.
-  package func programVector(_ vector: Int, address: UInt64 = 0xfee0_0000, data: UInt32? = nil) throws {
+  ///
+  /// - Parameters:
+  ///   - address: nil for the one that the machine takes this vector's messages at.
+  ///   - data: nil for the vector's number.
+  package func programVector(_ vector: Int, address: UInt64? = nil, data: UInt32? = nil) throws {
     guard let table = inventory.vectorTable else { throw DriverError.missing("MSI-X capability") }
     typealias Layout = PCILayout.MSIX
     try machine.connectInterrupt(.vector(vector))
+    let address = try address ?? machine.messageAddress(of: vector)
     let entry = table.tableOffset + UInt64(vector * Layout.entrySize)
     func write(_ field: Int, _ value: UInt32) throws {
       try machine.writeBAR(table.tableBAR, at: entry + UInt64(field), width: 4, UInt64(value))
