@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // The kernel's own limit for one message.
@@ -108,4 +111,50 @@ ssize_t guest_driver_receive(int fd, void *bytes, size_t count, int *fds, int fd
     }
   }
   return received;
+}
+
+pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int output) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  int error = posix_spawn_file_actions_init(&files);
+  if (error) return -error;
+  error = posix_spawnattr_init(&attributes);
+  if (error) {
+    posix_spawn_file_actions_destroy(&files);
+    return -error;
+  }
+  // The caller's thread may hold signals back; its child must not.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  error = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (!error) error = posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+  if (!error) error = posix_spawn_file_actions_adddup2(&files, output, STDERR_FILENO);
+  // Onto itself: that takes close-on-exec away, in the child alone.
+  for (int i = 0; !error && i < inherited_count; i++) {
+    error = posix_spawn_file_actions_adddup2(&files, inherited[i], inherited[i]);
+  }
+  pid_t child = -1;
+  if (!error) error = posix_spawnp(&child, arguments[0], &files, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  return error ? -error : child;
+}
+
+int guest_driver_end_child(pid_t child, int patience_ms) {
+  int status = 0;
+  pid_t ended = waitpid(child, &status, WNOHANG);
+  for (int waited = 0; ended == 0 && waited < patience_ms; waited++) {
+    usleep(1000);
+    ended = waitpid(child, &status, WNOHANG);
+  }
+  if (ended == 0) {
+    kill(child, SIGKILL);
+    do {
+      ended = waitpid(child, &status, 0);
+    } while (ended < 0 && errno == EINTR);
+  }
+  if (ended < 0) return -errno;
+  return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -37,6 +37,12 @@ package final class StreamSocket {
     descriptor = -1
   }
 
+  /// Gives the descriptor away; the socket is as if closed.
+  package func release() -> Int32 {
+    defer { descriptor = -1 }
+    return descriptor
+  }
+
   /// Ends sending; the other side reads the end of the stream.
   package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

@@ -31,6 +31,15 @@ ssize_t guest_driver_send(int fd, const void *bytes, size_t count, const int *fd
 ssize_t guest_driver_receive(int fd, void *bytes, size_t count, int *fds, int fd_capacity, int *fd_count,
                              int timeout_ms);
 
+/// Starts the program that `arguments` name (the first is looked up in PATH; a null pointer ends them) with
+/// nothing as its input and `output` as its output and errors. It gets the `inherited` descriptors under
+/// their own numbers. Returns its process id.
+pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int output);
+
+/// Waits up to `patience_ms` for a child to end, then kills it, and reaps it. Returns its exit status, or the
+/// number of the signal that ended it plus 256.
+int guest_driver_end_child(pid_t child, int patience_ms);
+
 /// Ring index accesses of a driver: the index is published after what it covers, and read before it.
 static inline uint16_t guest_driver_load16_acquire(const void *field) {
   return __atomic_load_n((const uint16_t *)field, __ATOMIC_ACQUIRE);

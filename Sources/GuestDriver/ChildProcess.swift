@@ -1,0 +1,56 @@
+import CGuestDriver
+import Glibc
+import Synchronization
+
+/// A program that this process started; it ends with this object at the latest.
+///
+/// It stays in this process's group, so that what interrupts the one at a terminal interrupts both. Should
+/// this process be killed, nobody ends the child. Several threads may use one object.
+package final class ChildProcess: Sendable {
+  private enum Life {
+    case running
+    /// With what `guest_driver_end_child` said.
+    case ended(Int32)
+  }
+
+  package let identifier: Int32
+  /// All that the program has printed.
+  private let output: OutputFile
+  private let life = Mutex(Life.running)
+
+  /// Starts a program, looked up in PATH, with some descriptors of this process under their own numbers.
+  package init(_ command: [String], inheriting descriptors: [Int32]) throws {
+    guard let program = command.first else { throw DriverError.missing("a command") }
+    output = try OutputFile()
+    // Copies that live until the end of this scope; the list ends with the null pointer that is asked for.
+    var words = unsafe command.map { unsafe strdup($0) }
+    defer { unsafe words.forEach { unsafe free($0) } }
+    unsafe words.append(nil)
+    // As many descriptors as the C side is told.
+    identifier = unsafe guest_driver_spawn(words, descriptors, Int32(descriptors.count), output.descriptor)
+    guard identifier > 0 else {
+      throw DriverError.host(call: "posix_spawn of \(program)", errno: -identifier)
+    }
+  }
+
+  deinit { end(patienceInMilliseconds: 0) }
+
+  /// Gives the program some time to end by itself, then kills it; says how it ended.
+  @discardableResult
+  package func end(patienceInMilliseconds patience: Int) -> String {
+    let status = life.withLock { life in
+      if case .ended(let status) = life { return status }
+      let status = guest_driver_end_child(identifier, Int32(patience))
+      life = .ended(status)
+      return status
+    }
+    return switch status {
+    case ..<0: "it could not be waited for: errno \(-status)"
+    case 256...: "it was ended by signal \(status - 256)"
+    default: "it ended with status \(status)"
+    }
+  }
+
+  /// The last that the program printed.
+  package var lastWords: String { String(decoding: output.bytes(last: 4096), as: UTF8.self) }
+}
