@@ -146,6 +146,7 @@ let package = Package(
     .testTarget(name: "GuestSceneTests", dependencies: ["GuestScene"], swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
+    .testTarget(name: "QtestTests", dependencies: ["GuestDriver"], swiftSettings: house),
     .testTarget(
       name: "VfioUserTests",
       dependencies: [
