@@ -28,8 +28,9 @@ extension ServeCommand {
   private func makeDevice(shownBy pictures: PictureFrontEnd, logger: Logger) throws -> ServedDevice {
     switch device {
     case .gpu:
-      try .gpu(outputs: outputs.isEmpty ? [.standard] : outputs, shownBy: pictures, logger: logger)
-    case .entropy: try .entropy()
+      try .gpu(
+        outputs: outputs.isEmpty ? [.standard] : outputs, shownBy: pictures, bus: bus.options, logger: logger)
+    case .entropy: try .entropy(bus: bus.options)
     }
   }
 

@@ -13,6 +13,10 @@ struct ServeCommand: ParsableCommand {
 
       Guest memory must be shared with this process: with QEMU, -object memory-backend-memfd,...,share=on as the \
       machine's memory-backend.
+
+      A GPU with --transport transitional or legacy is an extension for drivers that are written for it: virtio \
+      gives the GPU no transitional PCI id. Ours is 0x1010, with revision 0 and subsystem id 16. Linux's GPU driver \
+      takes modern devices only; its entropy driver takes all.
       """)
 
   @Option(
@@ -39,6 +43,9 @@ struct ServeCommand: ParsableCommand {
         + "alone.", valueName: "socket"))
   var control: String?
 
+  @OptionGroup
+  var bus: BusOptions
+
   @Flag(help: "End when the first VMM has left.")
   var once = false
 
@@ -51,6 +58,9 @@ struct ServeCommand: ParsableCommand {
     if device != .gpu {
       guard outputs.isEmpty else { throw Self.needsGPU("--output", "has no outputs") }
       guard control == nil else { throw Self.needsGPU("--control", "has no picture to ask for") }
+      guard !bus.without.contains(where: { $0.features.contains(.edid) }) else {
+        throw Self.needsGPU("--without edid", "has no such feature")
+      }
     }
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")

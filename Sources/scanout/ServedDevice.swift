@@ -21,12 +21,14 @@ struct ServedDevice: Sendable {
   /// - Parameters:
   ///   - outputs: 1 to 16 sizes.
   ///   - pictures: attached to it; to be detached by the caller.
+  ///   - bus: how it appears to the guest.
   static func gpu(
-    outputs: [OutputSize], shownBy pictures: PictureFrontEnd, logger: Logger
+    outputs: [OutputSize], shownBy pictures: PictureFrontEnd, bus: VirtioPCIOptions = VirtioPCIOptions(),
+    logger: Logger
   ) throws -> ServedDevice {
     let modes = outputs.compactMap { OutputMode(width: $0.width, height: $0.height) }
     precondition(modes.count == outputs.count, "the command takes no size that the device does not")
-    let device = try DisplayDevice(outputs: modes, memory: GuestMemory()) { refused in
+    let device = try DisplayDevice(outputs: modes, memory: GuestMemory(), pci: bus) { refused in
       logger.notice(
         "a request of the guest was refused",
         metadata: [
@@ -40,8 +42,8 @@ struct ServedDevice: Sendable {
   }
 
   /// A virtio entropy device.
-  static func entropy() throws -> ServedDevice {
-    let device = try RandomDevice(memory: GuestMemory())
+  static func entropy(bus: VirtioPCIOptions) throws -> ServedDevice {
+    let device = try RandomDevice(memory: GuestMemory(), pci: bus)
     return ServedDevice(function: device.function, memory: device.memory)
   }
 

@@ -41,6 +41,39 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     #expect(try parse(ServeCommand.self, arguments + ["entropy"]).device == .entropy)
   }
 
+  @Test func `a device is modern, conventional and complete unless told otherwise`() throws {
+    let options = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu").bus.options
+    #expect(options.transport == .modern && options.placement == .conventional)
+    #expect(!options.hasDoorbellPages && options.withheld == [])
+  }
+
+  @Test func `serve takes how the device appears`() throws {
+    let options = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "gpu", "--transport", "transitional", "--pcie",
+      "--doorbell-pages", "--without", "packed,ring-reset", "--without", "edid"
+    ).bus.options
+    #expect(options.transport == .transitional && options.placement == .express && options.hasDoorbellPages)
+    #expect(options.withheld.rawValue == 1 << 34 | 1 << 40 | 1 << 1)
+  }
+
+  @Test(
+    arguments: [
+      ("packed", 34), ("in-order", 35), ("indirect", 28), ("event-index", 29), ("access-platform", 33),
+      ("order-platform", 36), ("notification-data", 38), ("notification-config-data", 39), ("ring-reset", 40),
+      ("suspend", 43), ("edid", 1),
+    ] as [(String, UInt64)])
+  func `a feature that is held back is the one of that name`(_ row: (name: String, bit: UInt64)) throws {
+    let arguments = ["serve", "--vfio-user", "gpu", "--without", row.name]
+    #expect(try parse(ServeCommand.self, arguments).bus.options.withheld.rawValue == 1 << row.bit)
+  }
+
+  @Test(arguments: ["", ",", "packed,", "Packed", "packed suspend", "packed, suspend", "version-1", "34"])
+  func `a feature that cannot be held back is refused and those that can are named`(_ list: String) throws {
+    let said = try #require(complaint(["serve", "--vfio-user", "gpu", "--without=\(list)"]))
+    #expect(said.code == 64)
+    #expect(said.text.contains("notification-config-data, ring-reset, suspend, edid"))
+  }
+
   @Test(arguments: [
     "", "x", "1920", "1920x", "x1080", "1920x1080x1", "1920X1080", "1920 x 1080", "-1920x1080", "+1920x1080",
     "0x0", "31x600", "800x31", "16385x600", "800x16385", "99999999999999999999x1", "1920×1080", "1e3x800",
@@ -78,6 +111,11 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       "--control goes with --device gpu"
     ),
     (["serve", "--vfio-user", "a", "--device", "rng"], "gpu"),
+    (
+      ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "suspend,edid"],
+      "--without edid goes with --device gpu"
+    ), (["serve", "--vfio-user", "a", "--transport", "old"], "'modern', 'transitional' or 'legacy'"),
+    (["serve", "--vfio-user", "a", "--transport", "legacy", "--doorbell-pages"], "--doorbell-pages is for"),
     (["screenshot", "a.png"], "--control"), (["screenshot", "--control", "c"], "<file>"),
     (["screenshot", "--control", "c", "a.gif"], "let it end in .png or .ppm"),
     (["screenshot", "--control", "c", "png"], "let it end in .png or .ppm"),
@@ -115,7 +153,7 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
         "serve",
         [
           "--vfio-user <socket>", "--device <kind>", "--output <size>", "--control <socket>", "--once",
-          "1280x800",
+          "1280x800", "--transport <kind>", "--pcie", "--doorbell-pages", "--without <features>", "0x1010",
         ]
       ),
       ("screenshot", ["--control <socket>", "--scanout <n>", "--no-cursor", "<file>", ".ppm"]),

@@ -163,12 +163,17 @@ private final class Process {
     #expect(serve.wait() == 0)
   }
 
-  @Test func `serve with an entropy device is one and ends in order`() throws {
-    let serve = try Process("serve", "--vfio-user", "@/gpu", "--device", "entropy")
+  @Test(arguments: [("modern", 0x1044), ("transitional", 0x1005), ("legacy", 0x1005)])
+  func `serve with an entropy device is one and ends in order`(_ row: (transport: String, id: UInt16)) throws
+  {
+    let serve = try Process(
+      "serve", "--vfio-user", "@/gpu", "--device", "entropy", "--transport", row.transport)
     #expect(serve.line() == "listening on \(serve.path("gpu"))")
     do {
       let inventory = try PCIInventory(probing: try VfioUserMachine(path: serve.path("gpu")))
-      #expect(inventory.vendorID == 0x1af4 && inventory.deviceID == 0x1044)
+      #expect(inventory.vendorID == 0x1af4 && inventory.deviceID == row.id)
+      #expect((inventory.revisionID == 0) == (row.transport != "modern"))
+      #expect(inventory.virtioStructures.isEmpty == (row.transport == "legacy"))
       #expect(inventory.baseClass == 0 && inventory.subclass == 0xff)
     }
     serve.signal(SIGTERM)
