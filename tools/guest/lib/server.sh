@@ -1,19 +1,30 @@
 # Starts a `scanout serve` for the scripts beside this folder, and ends it with them. To be sourced.
-#   start_server OUTPUT...    sets folder, gpu and control (sockets) and server (process id)
+#   start_server OUTPUT...            a GPU; sets folder, gpu and control (sockets) and server (process id)
+#   start_entropy_server [OPTION]...  an entropy device; sets folder, rng (socket) and server
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 export SCANOUT=${SCANOUT:-$package/.build/release/scanout}
 export SWIFT_BACKTRACE=enable=no
 
 start_server() {
   local output outputs=()
+  for output in "$@"; do outputs+=(--output "$output"); done
+  folder=$(mktemp -d)
+  gpu=$folder/gpu control=$folder/control
+  serve --vfio-user "$gpu" --control "$control" "${outputs[@]}"
+}
+
+start_entropy_server() {
+  folder=$(mktemp -d)
+  rng=$folder/rng
+  serve --vfio-user "$rng" --device entropy "$@"
+}
+
+serve() {
   [ -x "$SCANOUT" ] || {
     echo "guest: $SCANOUT is not there: swift build -c release --product scanout, or give its path in SCANOUT" >&2
     exit 2
   }
-  for output in "$@"; do outputs+=(--output "$output"); done
-  folder=$(mktemp -d)
-  gpu=$folder/gpu control=$folder/control
-  "$SCANOUT" serve --vfio-user "$gpu" --control "$control" "${outputs[@]}" >"$folder/out" 2>"$folder/log" &
+  "$SCANOUT" serve "$@" >"$folder/out" 2>"$folder/log" &
   server=$!
   trap end_server EXIT
   for _ in $(seq 100); do
