@@ -127,7 +127,7 @@ struct QtestBench {
         try whole == together(width) { UInt64(try machine.readConfig(offset + $0, width: 1)) })
     }
     // The device's own configuration: what it holds does not change by reading.
-    let device = bench.driver.function.device
+    let device = try bench.driver.function.device
     for width in [2, 3, 4, 5, 8] {
       let whole = try machine.readBAR(device.bar, at: device.offset + 8, width: width)
       #expect(
