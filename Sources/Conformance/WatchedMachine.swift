@@ -32,6 +32,7 @@ final class WatchedMachine: Machine {
   func mapRAM(_ block: RAMBlock, access: RAMAccess) throws { try watched().mapRAM(block, access: access) }
   func unmapRAM(_ block: RAMBlock) throws { try watched().unmapRAM(block) }
   func foundVectorTable(_ table: PCIInventory.VectorTable) { machine.foundVectorTable(table) }
+  func messageAddress(of vector: Int) throws -> UInt64 { try watched().messageAddress(of: vector) }
   func connectInterrupt(_ line: InterruptLine) throws { try watched().connectInterrupt(line) }
   func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
     try watched().waitForInterrupt(line, timeoutInMilliseconds: min(timeoutInMilliseconds, 10_000))
