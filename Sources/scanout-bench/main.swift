@@ -4,5 +4,6 @@ import Glibc
 
 var report = Report()
 try Allocations.run(&report)
+try RandomNumbers.run(&report)
 try Transfers.run(&report)
 report.end()
