@@ -97,6 +97,9 @@ let package = Package(
         "CBenchmark", "DeviceMachine", "FrontEndAPI", "GuestDriver", "HostThreads", "ScanoutDevice",
       ],
       swiftSettings: house),
+    .executableTarget(
+      name: "scanout-worlds", dependencies: ["GuestDriver", "GuestRAM", "HostThreads", "VirtioCore"],
+      swiftSettings: house),
 
     // The client inside the test guest (tools/guest), which knows nothing of the device either
     .systemLibrary(name: "CLibDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
