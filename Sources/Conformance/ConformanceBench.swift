@@ -98,6 +98,15 @@ package final class ConformanceBench {
     try target.changeConfiguration()
   }
 
+  /// Makes a live device notify a change of its configuration: by a change, or else by a broken ring that makes it
+  /// set DEVICE_NEEDS_RESET (virtio 1.4 §2.1.2).
+  package func provokeConfigurationNotification(_ driver: PlainDriver) throws {
+    if shows(.configurationChange) { return try changeConfiguration() }
+    guard try driver.breakRing() else {
+      throw NotObservable("nothing here makes the device notify a change of its configuration")
+    }
+  }
+
   /// Whether the target shows something.
   package func shows(_ what: Observable) -> Bool { target.hidden[what] == nil }
 

@@ -4,8 +4,13 @@
 package enum ConformanceSuite {
   /// In the order in which they run.
   package static let cases: [ConformanceCase] = [
-    pciIdentity, pciStructures, pciDoorbells, statusField, commonRegisters, splitQueues, interruptDelivery,
-    deviceReset, gpuBasics,
+    pciIdentity, pciStructures, pciDoorbells, pciExtras,
+    statusField, featureBits,
+    commonRegisters, queueRegisters,
+    splitQueues,
+    deviceReset, queueReset, suspension,
+    vectorMapping, messages, pinInterrupts,
+    gpuBasics,
     entropyRequests,
   ].flatMap { $0 }
 

@@ -5,14 +5,18 @@ import PCIBus
 
 /// A device in this process for the conformance suite.
 package final class InProcessTarget: ConformanceTarget {
+  package let name: String
   private let makeFunction: (GuestMemory) throws -> any PCIFunction
 
-  /// - Parameter makeFunction: makes a device over a map of guest memory, anew for each mount.
-  package init(_ makeFunction: @escaping (GuestMemory) throws -> any PCIFunction) {
+  /// - Parameters:
+  ///   - name: what the report calls it.
+  ///   - makeFunction: makes a device over a map of guest memory, anew for each mount.
+  package init(
+    name: String = "in-process", _ makeFunction: @escaping (GuestMemory) throws -> any PCIFunction
+  ) {
+    self.name = name
     self.makeFunction = makeFunction
   }
-
-  package let name = "in-process"
 
   package var hidden: [Observable: String] {
     [.configurationChange: "nothing here makes the device change its configuration"]

@@ -38,6 +38,7 @@ package enum VirtioLayout {
     package static let driver: UInt8 = 2
     package static let driverOK: UInt8 = 4
     package static let featuresOK: UInt8 = 8
+    package static let suspend: UInt8 = 16
     package static let needsReset: UInt8 = 64
     package static let failed: UInt8 = 128
   }
@@ -62,6 +63,7 @@ package enum VirtioLayout {
     package static let notificationConfigData = 39
     package static let ringReset = 40
     package static let adminQueue = 41
+    package static let suspend = 43
   }
 
   /// Unmaps an event from its MSI-X vector (§4.1.5.1.2).

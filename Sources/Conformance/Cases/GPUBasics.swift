@@ -1,8 +1,31 @@
 import GuestDriver
 
-/// What every GPU answers (virtio 1.4 §5.7).
+/// What every GPU has (virtio 1.4 §5.7).
 extension ConformanceSuite {
   static let gpuBasics: [ConformanceCase] = [
+    ConformanceCase(
+      "gpu.scanout-count", ["2.5-1", "5.7.4.1-2"], needs: [.modern, .kind(.gpu), .configuration],
+      tried: "read num_scanouts", expected: "1 to 16, little-endian"
+    ) { bench in
+      let count = try bench.function.readDevice(GPULayout.Config.scanoutCount, width: 4)
+      try expect((1...UInt64(GPULayout.maximumScanouts)).contains(count), came: hex(count))
+      return "\(count)"
+    },
+
+    ConformanceCase(
+      "gpu.both-queues", ["5.7.2-1"], needs: [.modern, .kind(.gpu)],
+      tried: "a control command on queue 0, a cursor command on queue 1", expected: "both are used"
+    ) { bench in
+      let driver = try PlainDriver(bench)
+      try driver.roundTrip()
+      let command = GPUCommand.moveCursor(scanout: 0, x: 1, y: 1)
+      let chain = try bench.ram.layOut(request: command.encoded(), responseRoom: command.responseRoom)
+      _ = try driver.rings[1].offer(chain.descriptors)
+      try driver.kick(1)
+      let element = try driver.awaitUsed(1)
+      return "\(element.length) bytes of answer on queue 1"
+    },
+
     ConformanceCase(
       "gpu.fence-comes-back", ["5.7.6.7-1"], needs: [.modern, .kind(.gpu)],
       tried: "GET_DISPLAY_INFO with VIRTIO_GPU_FLAG_FENCE and a 64-bit fence_id",
@@ -16,6 +39,6 @@ extension ConformanceSuite {
       try expect(header.flags & GPULayout.fenceFlag != 0, came: "flags \(hex(header.flags))")
       try expect("fence_id", header.fenceID, is: fence)
       return "\(hex(header.fenceID))"
-    }
+    },
   ]
 }
