@@ -31,7 +31,8 @@ package final class ConformanceBench {
       PCILayout.command, width: 2, UInt32(Command.ioSpace | Command.memorySpace | Command.busMaster))
     // What a reset of the function would do, as far as the device status field can.
     if let modern, target.hidden[.functionReset] != nil { try Self.reset(modern, .seconds(5)) }
-    profile = try DeviceProfile(inventory, modern)
+    let legacy = modern == nil ? try LegacyFunction(machine, inventory) : nil
+    profile = try DeviceProfile(inventory, modern, legacy)
     try modern?.write(.deviceFeatureSelect, 0)
   }
 
@@ -87,6 +88,20 @@ package final class ConformanceBench {
     try function.setStatus(Status.acknowledge | Status.driver | Status.featuresOK)
     guard try function.status & Status.featuresOK != 0 else {
       throw Deviation("FEATURES_OK does not stay with the features \(hex(features)), all offered")
+    }
+  }
+
+  // MARK: Requests
+
+  /// An ordinary request of the device's kind in memory, for queue 0: display information of a GPU, 64 bytes of an
+  /// entropy device.
+  package func layOutRequest(_ layout: ChainLayout = ChainLayout()) throws -> LaidOutChain {
+    switch profile.kind {
+    case .gpu:
+      let command = GPUCommand.getDisplayInfo
+      return try ram.layOut(request: command.encoded(), responseRoom: command.responseRoom, layout)
+    case .entropy: return try ram.layOut(request: [], responseRoom: 64, layout)
+    case .other: throw NotApplicable("no request of this kind of device is known here")
     }
   }
 

@@ -77,6 +77,7 @@ package struct ConformanceRun {
     case DriverError.host(let call, let errno): "\(call) failed with errno \(errno)"
     case DriverError.refused(let errno): "the machine refused the access with errno \(errno)"
     case DriverError.disconnected: "the connection to the device ended"
+    case DriverError.processEnded(let how): "the program under the machine ended: \(how)"
     case DriverError.timedOut(let what): "timed out waiting for \(what)"
     case DriverError.deviceFault(let text): text
     case DriverError.missing(let what): "there is no \(what)"

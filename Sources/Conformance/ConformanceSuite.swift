@@ -10,6 +10,7 @@ package enum ConformanceSuite {
     splitQueues,
     deviceReset, queueReset, suspension,
     vectorMapping, messages, pinInterrupts,
+    legacyInterface, legacyConfiguration,
     gpuBasics,
     entropyRequests,
   ].flatMap { $0 }

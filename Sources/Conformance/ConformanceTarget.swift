@@ -82,3 +82,24 @@ package final class VfioUserTarget: ConformanceTarget {
 
   package func changeConfiguration() throws { throw NotObservable("the server is another process") }
 }
+
+/// A device of a QEMU that is started for it and driven by its qtest protocol.
+package final class QtestTarget: ConformanceTarget {
+  private let command: [String]
+
+  /// - Parameter command: QEMU and its arguments: machine, device.
+  package init(command: [String]) { self.command = command }
+
+  package var name: String { "qtest:\(command.joined(separator: " "))" }
+
+  package var hidden: [Observable: String] {
+    [.configurationChange: "nothing here makes the device change its configuration"]
+  }
+
+  package func mount() throws -> Mount {
+    let machine = try QtestMachine(command: command)
+    return Mount(machine: machine, ram: machine.ram)
+  }
+
+  package func changeConfiguration() throws { throw NotObservable("nothing here changes it") }
+}

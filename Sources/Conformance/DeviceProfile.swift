@@ -63,7 +63,7 @@ package struct DeviceProfile: Hashable, Sendable {
   package let hasConfiguration: Bool
 
   /// Reads what a function says of itself, without status or queues.
-  init(_ inventory: PCIInventory, _ function: VirtioFunction?) throws {
+  init(_ inventory: PCIInventory, _ function: VirtioFunction?, _ legacy: LegacyFunction?) throws {
     guard inventory.vendorID == VirtioLayout.vendorID, (0x1000...0x107f).contains(inventory.deviceID) else {
       throw DriverError.missing(
         "virtio device: the function is \(hex(inventory.vendorID)):\(hex(inventory.deviceID))")
@@ -76,7 +76,7 @@ package struct DeviceProfile: Hashable, Sendable {
       deviceID: isTransitional
         ? byTransitionalID ?? inventory.subsystemID : inventory.deviceID - VirtioLayout.modernDeviceIDBase)
     generation = isTransitional ? (function == nil ? .legacy : .transitional) : .modern
-    offeredFeatures = try function?.offeredFeatures() ?? 0
+    offeredFeatures = try function?.offeredFeatures() ?? legacy?.offeredFeatures() ?? 0
     vectorCount = inventory.vectorTable?.vectorCount ?? 0
     hasPin = inventory.interruptPin != 0
     hasConfiguration = inventory.virtioStructures.contains { $0.type == VirtioLayout.CapabilityType.device }

@@ -197,22 +197,27 @@ package final class PlainDriver {
 
   // MARK: Requests
 
-  /// An ordinary request of the device's kind in memory: display information of a GPU, 64 bytes of an entropy
-  /// device.
+  /// An ordinary request in memory.
   package func layOutRequest(_ layout: ChainLayout = ChainLayout()) throws -> LaidOutChain {
-    switch bench.profile.kind {
-    case .gpu:
-      let command = GPUCommand.getDisplayInfo
-      return try bench.ram.layOut(request: command.encoded(), responseRoom: command.responseRoom, layout)
-    case .entropy: return try bench.ram.layOut(request: [], responseRoom: 64, layout)
-    case .other: throw NotApplicable("no request of this kind of device is known here")
-    }
+    try bench.layOutRequest(layout)
   }
 
   /// Puts an ordinary request in queue 0 without telling the device.
   @discardableResult
   package func post(_ layout: ChainLayout = ChainLayout()) throws -> UInt16 {
     try rings[0].offer(try layOutRequest(layout).descriptors)
+  }
+
+  /// Puts up to 16 ordinary requests in queue 0 without telling the device, and leaves room for one more; how many.
+  package func postMany() throws -> Int {
+    var count = 0
+    while count < 16 {
+      let chain = try layOutRequest()
+      guard rings[0].freeDescriptorCount >= 2 * chain.descriptors.count else { break }
+      _ = try rings[0].offer(chain.descriptors)
+      count += 1
+    }
+    return count
   }
 
   /// Puts an ordinary request in queue 0, tells the device, and waits until it is used.

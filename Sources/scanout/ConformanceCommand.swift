@@ -13,8 +13,9 @@ struct ConformanceCommand: ParsableCommand {
     discussion: """
       A driver simulator tries what each clause speaks of and compares what comes with what the clause allows. \
       TARGET is one of
-        in-process        this program's own display device
+        in-process        this program's own device, as --device and the options of `serve` have it
         vfio-user:SOCKET  the device of a vfio-user server
+        qtest:COMMAND     a device of QEMU's, such as qtest:'qemu-system-x86_64 -machine q35 -device virtio-gpu-pci'
 
       The last line counts the verdicts. The exit status is 0 when no case failed, 1 when one did, and 2 when the \
       target could not be driven.
@@ -34,6 +35,12 @@ struct ConformanceCommand: ParsableCommand {
     help: ArgumentHelp("Only these cases, separated by commas.", valueName: "name"))
   var names: CommaSeparated<CaseName>?
 
+  @Option(help: ArgumentHelp("What to judge in-process.", valueName: "kind"))
+  var device = DeviceKind.gpu
+
+  @OptionGroup
+  var bus: BusOptions
+
   @Option(
     help: ArgumentHelp(
       "Write the report as JSON; - is standard output, in the place of the table.", valueName: "file"))
@@ -51,6 +58,10 @@ struct ConformanceCommand: ParsableCommand {
     guard list || target != nil else {
       throw ValidationError("name a device to judge, such as `in-process`, or --list the cases")
     }
+    guard device == .gpu || target == .inProcess else {
+      throw ValidationError(
+        "--device goes with in-process alone: other targets have the device that they have")
+    }
   }
 
   func run() throws {
@@ -63,7 +74,7 @@ struct ConformanceCommand: ParsableCommand {
     guard let target else { preconditionFailure("validated before") }
     let width = Self.terminalWidth, printsTable = json != "-"
     if printsTable { try Output.print(Array(ConformanceReport.heading(width: width).utf8)) }
-    let report = try ConformanceRun(target.make(), cases).run { result in
+    let report = try ConformanceRun(makeTarget(target), cases).run { result in
       if printsTable { try Output.print(Array(ConformanceReport.row(result, width: width).utf8)) }
     }
     if printsTable { try Output.print(Array(report.ending(width: width).utf8)) }
@@ -83,35 +94,42 @@ struct ConformanceCommand: ParsableCommand {
   }
 }
 
-/// A device to judge, as named on the command line.
-enum ConformanceTargetName: ExpressibleByArgument {
-  case inProcess
-  case vfioUser(socket: String)
-
-  init?(argument: String) {
-    if argument == "in-process" {
-      self = .inProcess
-    } else if let socket = argument.split(separator: ":", maxSplits: 1).dropFirst().first,
-      argument.hasPrefix("vfio-user:")
-    {
-      self = .vfioUser(socket: String(socket))
-    } else {
-      return nil
-    }
-  }
-
+extension ConformanceCommand {
   /// The target that the suite drives; another kind of machine gets its case here.
-  func make() -> any ConformanceTarget {
-    switch self {
+  private func makeTarget(_ name: ConformanceTargetName) -> any ConformanceTarget {
+    switch name {
     case .inProcess:
-      InProcessTarget { memory in
-        guard let mode = OutputMode(width: OutputSize.standard.width, height: OutputSize.standard.height)
-        else {
-          preconditionFailure("the standard size is one that the device takes")
+      InProcessTarget { [device, options = bus.options] memory in
+        switch device {
+        case .gpu:
+          let size = OutputSize.standard
+          guard let mode = OutputMode(width: size.width, height: size.height) else {
+            preconditionFailure("the standard size is one that the device takes")
+          }
+          return try DisplayDevice(outputs: [mode], memory: memory, pci: options).function
+        case .entropy: return try RandomDevice(memory: memory, pci: options).function
         }
-        return try DisplayDevice(outputs: [mode], memory: memory).function
       }
     case .vfioUser(let socket): VfioUserTarget(path: socket)
+    case .qtest(let command): QtestTarget(command: command)
+    }
+  }
+}
+
+/// A device to judge, as named on the command line.
+enum ConformanceTargetName: ExpressibleByArgument, Equatable {
+  case inProcess
+  case vfioUser(socket: String)
+  /// QEMU and its arguments.
+  case qtest(command: [String])
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", maxSplits: 1).map(String.init)
+    switch (parts.first, parts.dropFirst().first) {
+    case ("in-process", nil): self = .inProcess
+    case ("vfio-user", let socket?): self = .vfioUser(socket: socket)
+    case ("qtest", let command?): self = .qtest(command: command.split(separator: " ").map(String.init))
+    default: return nil
     }
   }
 }

@@ -53,7 +53,7 @@ extension ConformanceSuite {
       expected: "once device_status is 0 the rings stay as they are, and no interrupt comes"
     ) { bench in
       let driver = try PlainDriver(bench)
-      for _ in 0..<16 { try driver.post() }
+      _ = try driver.postMany()
       try driver.kick()
       try bench.resetDevice()
       try driver.drainInterrupts()
