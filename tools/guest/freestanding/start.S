@@ -47,9 +47,16 @@ interrupt_common:
   pushl 32(%esp)
   call interrupt
   addl $4, %esp
+  # Back without iret, which KVM does not know where it has to emulate 32-bit code. Instruction pointer,
+  # selector, flags on the stack become flags, instruction pointer; popfl may let the next interrupt in.
+  movl 36(%esp), %eax
+  movl 44(%esp), %ecx
+  movl %eax, 44(%esp)
+  movl %ecx, 40(%esp)
   popal
-  addl $4, %esp
-  iret
+  addl $8, %esp
+  popfl
+  ret
 
   .section .rodata
   .align 8
