@@ -143,6 +143,8 @@ pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inhe
 }
 
 int guest_driver_end_child(pid_t child, int patience_ms) {
+  // Anything else would name a group of processes, or all.
+  if (child <= 1) return -EINVAL;
   int status = 0;
   pid_t ended = waitpid(child, &status, WNOHANG);
   for (int waited = 0; ended == 0 && waited < patience_ms; waited++) {

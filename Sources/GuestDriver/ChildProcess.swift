@@ -27,10 +27,11 @@ package final class ChildProcess: Sendable {
     defer { unsafe words.forEach { unsafe free($0) } }
     unsafe words.append(nil)
     // As many descriptors as the C side is told.
-    identifier = unsafe guest_driver_spawn(words, descriptors, Int32(descriptors.count), output.descriptor)
-    guard identifier > 0 else {
-      throw DriverError.host(call: "posix_spawn of \(program)", errno: -identifier)
-    }
+    let started = unsafe guest_driver_spawn(
+      words, descriptors, Int32(descriptors.count), output.descriptor)
+    guard started > 0 else { throw DriverError.host(call: "posix_spawn of \(program)", errno: -started) }
+    // Only now: the end of this object ends this process, and a negative one would mean many.
+    identifier = started
   }
 
   deinit { end(patienceInMilliseconds: 0) }
