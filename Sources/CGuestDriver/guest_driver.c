@@ -113,7 +113,8 @@ ssize_t guest_driver_receive(int fd, void *bytes, size_t count, int *fds, int fd
   return received;
 }
 
-pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int output) {
+pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int input,
+                         int output) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   int error = posix_spawn_file_actions_init(&files);
@@ -128,7 +129,8 @@ pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inhe
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  error = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  error = input < 0 ? posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+                    : posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
   if (!error) error = posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
   if (!error) error = posix_spawn_file_actions_adddup2(&files, output, STDERR_FILENO);
   // Onto itself: that takes close-on-exec away, in the child alone.

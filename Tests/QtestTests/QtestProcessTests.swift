@@ -4,8 +4,16 @@ import Testing
 
 /// What becomes of the program under a machine.
 @Suite struct QtestProcessTests {
-  /// Whether a process id still belongs to a child of this process.
-  private func isThere(_ process: Int32) -> Bool { kill(process, 0) == 0 }
+  /// Whether a process runs; one that has ended and waits to be reaped has no command line.
+  private func isRunning(_ process: Int32) -> Bool {
+    // A Swift string passed as a C string lives for the call.
+    let file = unsafe open("/proc/\(process)/cmdline", O_RDONLY)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    var byte: UInt8 = 0
+    // One byte, the size of the variable.
+    return unsafe read(file, &byte, 1) == 1
+  }
 
   @Test func `QEMU's own words say why it did not start`() throws {
     do {
@@ -41,9 +49,9 @@ import Testing
   @Test func `the program ends with the machine`() throws {
     var machine: QtestMachine? = try QtestMachine(command: [qemu, "-device", "virtio-gpu-pci"])
     let process = try #require(machine?.process.identifier)
-    #expect(isThere(process))
+    #expect(isRunning(process))
     machine = nil
-    #expect(!isThere(process))
+    #expect(!isRunning(process))
   }
 
   @Test func `a QEMU that dies is told by the next access, and by every later one`() throws {
@@ -60,5 +68,29 @@ import Testing
     }
     #expect(throws: DriverError.self) { try machine.waitForInterrupt(.pin, timeoutInMilliseconds: 1000) }
     #expect(throws: DriverError.self) { try machine.resetFunction() }
+  }
+
+  @Test func `a program ends with the process that started it, however that ends`() async throws {
+    let result = try await #require(
+      processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]
+    ) {
+      let child = try ChildProcess(["sleep", "1000"], inheriting: [])
+      var number = Array("pid=\(child.identifier);".utf8)
+      // As many bytes as there are.
+      unsafe _ = write(1, &number, number.count)
+      kill(getpid(), SIGKILL)
+    }
+    let words = String(decoding: result.standardOutputContent, as: UTF8.self)
+    let digits = try #require(words.split(separator: "pid=").last?.prefix { $0 != ";" })
+    let orphan = try #require(Int32(digits))
+    let deadline = ContinuousClock.now + .seconds(20)
+    while isRunning(orphan) {
+      guard ContinuousClock.now < deadline else {
+        kill(orphan, SIGKILL)
+        Issue.record("the program outlived its parent")
+        return
+      }
+      try await Task.sleep(for: .milliseconds(5))
+    }
   }
 }

@@ -32,9 +32,10 @@ ssize_t guest_driver_receive(int fd, void *bytes, size_t count, int *fds, int fd
                              int timeout_ms);
 
 /// Starts the program that `arguments` name (the first is looked up in PATH; a null pointer ends them) with
-/// nothing as its input and `output` as its output and errors. It gets the `inherited` descriptors under
-/// their own numbers. Returns its process id.
-pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int output);
+/// `input` (-1: nothing) as its input and `output` as its output and errors. It gets the `inherited`
+/// descriptors under their own numbers. Returns its process id.
+pid_t guest_driver_spawn(char *const arguments[], const int *inherited, int inherited_count, int input,
+                         int output);
 
 /// Waits up to `patience_ms` for a child to end, then kills it, and reaps it. Returns its exit status, or the
 /// number of the signal that ended it plus 256.
