@@ -1,5 +1,19 @@
 import GuestDriver
 
+/// How long a case waits.
+package struct Patience: Sendable {
+  /// The longest that a whole case may take.
+  package var caseInSeconds = 30
+  /// For what has to come.
+  package var answerInMilliseconds = 5000
+  /// For what must not come.
+  package var quietInMilliseconds = 60
+
+  package init() {}
+
+  var answer: Duration { .milliseconds(answerInMilliseconds) }
+}
+
 /// What a case works with: a function that was just reset, its addresses given out, memory and bus mastering
 /// on, and nothing written to the device yet.
 package final class ConformanceBench {
@@ -10,17 +24,15 @@ package final class ConformanceBench {
   private let target: any ConformanceTarget
   private let modern: VirtioFunction?
 
-  /// How long to wait for what has to come.
-  package let answerLimit = Duration.seconds(5)
-  /// How long to wait for what must not come, in milliseconds.
-  package let quietTimeInMilliseconds = 60
+  package let patience: Patience
 
   /// Resets the function and finds everything anew.
-  init(_ mount: Mount, target: any ConformanceTarget, limit: Duration, startOfMemory: UInt64) throws {
+  init(_ mount: Mount, target: any ConformanceTarget, patience: Patience, startOfMemory: UInt64) throws {
     self.target = target
+    self.patience = patience
     ram = mount.ram
     ram.release(to: startOfMemory)
-    machine = WatchedMachine(mount.machine, limit: limit)
+    machine = WatchedMachine(mount.machine, limit: .seconds(patience.caseInSeconds))
     if target.hidden[.functionReset] == nil { try machine.resetFunction() }
     inventory = try PCIInventory(probing: machine)
     if let table = inventory.vectorTable { machine.foundVectorTable(table) }
@@ -30,8 +42,9 @@ package final class ConformanceBench {
     try machine.writeConfig(
       PCILayout.command, width: 2, UInt32(Command.ioSpace | Command.memorySpace | Command.busMaster))
     // What a reset of the function would do, as far as the device status field can.
-    if let modern, target.hidden[.functionReset] != nil { try Self.reset(modern, .seconds(5)) }
-    let legacy = modern == nil ? try LegacyFunction(machine, inventory) : nil
+    if let modern, target.hidden[.functionReset] != nil { try Self.reset(modern, patience.answer) }
+    let isOldID = (0x1000..<VirtioLayout.modernDeviceIDBase).contains(inventory.deviceID)
+    let legacy = modern == nil && isOldID ? try LegacyFunction(machine, inventory) : nil
     profile = try DeviceProfile(inventory, modern, legacy)
     try modern?.write(.deviceFeatureSelect, 0)
   }
@@ -46,9 +59,9 @@ package final class ConformanceBench {
 
   // MARK: Time
 
-  /// Asks again and again until something holds; false when it did not within `answerLimit`.
+  /// Asks again and again until something holds; false when it did not in time.
   package func eventually(_ condition: () throws -> Bool) throws -> Bool {
-    let end = ContinuousClock.now + answerLimit
+    let end = ContinuousClock.now + patience.answer
     while try !condition() {
       guard ContinuousClock.now < end else { return false }
     }
@@ -58,7 +71,7 @@ package final class ConformanceBench {
   // MARK: Status
 
   /// Writes 0 to the device status field and waits until it reads 0 (virtio 1.4 §4.1.4.3.2).
-  package func resetDevice() throws { try Self.reset(try function, answerLimit) }
+  package func resetDevice() throws { try Self.reset(try function, patience.answer) }
 
   private static func reset(_ function: VirtioFunction, _ limit: Duration) throws {
     try function.setStatus(0)

@@ -10,8 +10,7 @@ package struct ConformanceResult: Sendable {
 package struct ConformanceRun {
   private let target: any ConformanceTarget
   private let cases: [ConformanceCase]
-  /// The longest that one case may take.
-  package var limit = Duration.seconds(30)
+  package var patience = Patience()
 
   package init(_ target: any ConformanceTarget, _ cases: [ConformanceCase] = ConformanceSuite.cases) {
     self.target = target
@@ -26,7 +25,7 @@ package struct ConformanceRun {
     var report = ConformanceReport(target: target.name)
     var mount: Remount
     do {
-      mount = try Remount(target, limit)
+      mount = try Remount(target, patience)
       report.profile = mount.profile
     } catch {
       report.loss = .neverDriven(Self.text(error))
@@ -90,14 +89,14 @@ package struct ConformanceRun {
 /// The target's present mount, or none after an accident.
 private struct Remount {
   private let target: any ConformanceTarget
-  private let limit: Duration
+  private let patience: Patience
   private var mount: Mount?
   private var startOfMemory: UInt64 = 0
   private(set) var profile: DeviceProfile?
 
-  init(_ target: any ConformanceTarget, _ limit: Duration) throws {
+  init(_ target: any ConformanceTarget, _ patience: Patience) throws {
     self.target = target
-    self.limit = limit
+    self.patience = patience
     profile = try bench().profile
   }
 
@@ -114,7 +113,7 @@ private struct Remount {
 
   private func makeBench() throws -> ConformanceBench {
     guard let mount else { preconditionFailure("mounted before") }
-    return try ConformanceBench(mount, target: target, limit: limit, startOfMemory: startOfMemory)
+    return try ConformanceBench(mount, target: target, patience: patience, startOfMemory: startOfMemory)
   }
 
   mutating func drop() { mount = nil }

@@ -64,7 +64,10 @@ package struct DeviceProfile: Hashable, Sendable {
 
   /// Reads what a function says of itself, without status or queues.
   init(_ inventory: PCIInventory, _ function: VirtioFunction?, _ legacy: LegacyFunction?) throws {
-    guard inventory.vendorID == VirtioLayout.vendorID, (0x1000...0x107f).contains(inventory.deviceID) else {
+    let isVirtio =
+      inventory.vendorID == VirtioLayout.vendorID && (0x1000...0x107f).contains(inventory.deviceID)
+    // A device with the structures and a wrong id is one to judge.
+    guard isVirtio || function != nil else {
       throw DriverError.missing(
         "virtio device: the function is \(hex(inventory.vendorID)):\(hex(inventory.deviceID))")
     }

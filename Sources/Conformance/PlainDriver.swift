@@ -246,7 +246,7 @@ package final class PlainDriver {
 
   /// Whether nothing is used on a queue for a while.
   package func staysUnused(_ queue: UInt16 = 0) throws -> Bool {
-    let end = ContinuousClock.now + .milliseconds(bench.quietTimeInMilliseconds)
+    let end = ContinuousClock.now + .milliseconds(bench.patience.quietInMilliseconds)
     while ContinuousClock.now < end {
       if rings[Int(queue)].usedIndex != rings[Int(queue)].seenUsedIndex { return false }
       _ = try function.machine.readConfig(PCILayout.vendorID, width: 2)

@@ -109,7 +109,8 @@ extension ConformanceSuite {
       let before = try function.read(.configGeneration)
       try bench.changeConfiguration()
       if bench.shows(.interrupts), let line = driver.configurationLine {
-        let hasCome = try bench.machine.waitForInterrupt(line, timeoutInMilliseconds: 5000)
+        let hasCome = try bench.machine.waitForInterrupt(
+          line, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
         try expect(hasCome, came: "no interrupt of configuration changes")
       }
       let hasEvent = try bench.eventually { try events() & UInt64(GPULayout.displayEvent) != 0 }

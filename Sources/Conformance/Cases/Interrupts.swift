@@ -14,7 +14,7 @@ extension ConformanceSuite {
       guard bench.profile.vectorCount > 2 else { throw NotApplicable("there are no three vectors") }
       try driver.roundTrip()
       try expectInterrupt(bench, .vector(1))
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line) too")
       }
       return "vector 1"
@@ -37,7 +37,7 @@ extension ConformanceSuite {
     ) { bench in
       let driver = try PlainDriver(bench, options(.unmapped))
       try driver.roundTrip()
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line)")
       }
       return "no interrupt"
@@ -51,7 +51,7 @@ extension ConformanceSuite {
     ) { bench in
       let driver = try PlainDriver(bench, options(.unmapped))
       try bench.provokeConfigurationNotification(driver)
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line)")
       }
       return "no interrupt"
@@ -100,8 +100,9 @@ extension ConformanceSuite {
 
   /// Fails unless an interrupt comes.
   private static func expectInterrupt(_ bench: ConformanceBench, _ line: InterruptLine) throws {
-    let hasCome = try bench.machine.waitForInterrupt(line, timeoutInMilliseconds: 5000)
-    try expect(hasCome, came: "no interrupt on \(line) within 5 seconds")
+    let hasCome = try bench.machine.waitForInterrupt(
+      line, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
+    try expect(hasCome, came: "no interrupt on \(line) in time")
   }
 
   /// Fails unless a vector's message waits behind its mask.
@@ -114,7 +115,7 @@ extension ConformanceSuite {
     }
     try expect(isPending, came: "the pending bit of vector \(vector) is not set")
     let hasCome = try bench.machine.waitForInterrupt(
-      .vector(vector), timeoutInMilliseconds: bench.quietTimeInMilliseconds)
+      .vector(vector), timeoutInMilliseconds: bench.patience.quietInMilliseconds)
     try expect(!hasCome, came: "the message came in spite of the mask")
   }
 

@@ -13,8 +13,9 @@ extension ConformanceSuite {
       let driver = try withPin(bench)
       try driver.roundTrip()
       if bench.profile.hasPin, bench.shows(.interrupts) {
-        let hasCome = try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 5000)
-        try expect(hasCome, came: "no interrupt within 5 seconds")
+        let hasCome = try bench.machine.waitForInterrupt(
+          .pin, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
+        try expect(hasCome, came: "no interrupt in time")
       }
       let isr = try readWhenSet(bench, driver.function)
       try expect(isr & Status.queue != 0, came: "ISR status \(hex(isr))")
@@ -75,7 +76,8 @@ extension ConformanceSuite {
       let driver = try withPin(bench)
       try driver.roundTrip()
       for _ in 0..<2 {
-        let hasCome = try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 5000)
+        let hasCome = try bench.machine.waitForInterrupt(
+          .pin, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
         try expect(hasCome, came: "the pin is down though ISR status was not read")
         try bench.machine.acknowledgeInterrupt(.pin)
       }
@@ -84,7 +86,7 @@ extension ConformanceSuite {
       _ = try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 0)
       try bench.machine.acknowledgeInterrupt(.pin)
       let isUp = try bench.machine.waitForInterrupt(
-        .pin, timeoutInMilliseconds: bench.quietTimeInMilliseconds)
+        .pin, timeoutInMilliseconds: bench.patience.quietInMilliseconds)
       try expect(!isUp, came: "the pin is up though ISR status was read")
       return "up, then down"
     },
@@ -101,10 +103,11 @@ extension ConformanceSuite {
       try driver.function.setCommand(command | PCILayout.Command.interruptDisable)
       try driver.roundTrip()
       let isEarly = try bench.machine.waitForInterrupt(
-        .pin, timeoutInMilliseconds: bench.quietTimeInMilliseconds)
+        .pin, timeoutInMilliseconds: bench.patience.quietInMilliseconds)
       try expect(!isEarly, came: "an interrupt in spite of Interrupt Disable")
       try driver.function.setCommand(command)
-      let hasCome = try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 5000)
+      let hasCome = try bench.machine.waitForInterrupt(
+        .pin, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
       try expect(hasCome, came: "no interrupt after Interrupt Disable was cleared")
       return "none, then one"
     },

@@ -34,7 +34,7 @@ extension ConformanceSuite {
       try driver.post()
       try driver.kick()
       try expect(try driver.staysUnused(), came: "the request was used")
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line)")
       }
       return "quiet"

@@ -61,7 +61,7 @@ extension ConformanceSuite {
       try driver.post()
       let posted = image(of: driver.rings[0], bench.ram)
       try driver.kick()
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line)")
       }
       try wait(bench)
@@ -93,9 +93,9 @@ extension ConformanceSuite {
     ram.read(ring.places.used, count: RingPlaces.byteCounts(size: ring.size).used)
   }
 
-  /// Lets the bench's quiet time pass.
+  /// Lets the quiet time pass.
   static func wait(_ bench: ConformanceBench) throws {
-    let end = ContinuousClock.now + .milliseconds(bench.quietTimeInMilliseconds)
+    let end = ContinuousClock.now + .milliseconds(bench.patience.quietInMilliseconds)
     while ContinuousClock.now < end { _ = try bench.machine.readConfig(PCILayout.vendorID, width: 2) }
   }
 }

@@ -73,8 +73,9 @@ extension ConformanceSuite {
         throw NotObservable("the device goes on working, nothing here makes it need a reset")
       }
       guard let line = driver.configurationLine else { preconditionFailure("mapped by the driver") }
-      let hasCome = try bench.machine.waitForInterrupt(line, timeoutInMilliseconds: 5000)
-      try expect(hasCome, came: "no interrupt on \(line) within 5 seconds")
+      let hasCome = try bench.machine.waitForInterrupt(
+        line, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
+      try expect(hasCome, came: "no interrupt on \(line) in time")
       return "an interrupt on \(line)"
     },
 

@@ -45,7 +45,7 @@ extension ConformanceSuite {
       try driver.post()
       try driver.kick()
       try expect(try driver.staysUnused(), came: "the request was used")
-      if let line = try driver.anyInterrupt(withinMilliseconds: bench.quietTimeInMilliseconds) {
+      if let line = try driver.anyInterrupt(withinMilliseconds: bench.patience.quietInMilliseconds) {
         throw Deviation("an interrupt on \(line)")
       }
       try expect("config_generation", try function.read(.configGeneration), is: generation)
@@ -102,10 +102,11 @@ extension ConformanceSuite {
       try driver.drainInterrupts()
       try bench.changeConfiguration()
       let isEarly = try bench.machine.waitForInterrupt(
-        line, timeoutInMilliseconds: bench.quietTimeInMilliseconds)
+        line, timeoutInMilliseconds: bench.patience.quietInMilliseconds)
       try expect(!isEarly, came: "an interrupt while suspended")
       try resume(driver)
-      let hasCome = try bench.machine.waitForInterrupt(line, timeoutInMilliseconds: 5000)
+      let hasCome = try bench.machine.waitForInterrupt(
+        line, timeoutInMilliseconds: bench.patience.answerInMilliseconds)
       try expect(hasCome, came: "no interrupt after the device has resumed")
       return "one after it has resumed"
     },

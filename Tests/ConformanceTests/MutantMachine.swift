@@ -1,0 +1,116 @@
+import Conformance
+import GuestDriver
+
+/// A device with one thing wrong, made of a right one: whoever stands between changes what passes.
+///
+/// Registers are those of our own device: the modern structures in BAR 4, the common configuration at its start.
+struct Mutation: Sendable {
+  /// The base address region of the modern structures.
+  static let bar = 4
+
+  /// What the driver reads from configuration space, given what the device answers.
+  var readConfig: (@Sendable (_ offset: Int, _ width: Int, _ value: UInt32) -> UInt32)?
+  /// What the device gets of a write to configuration space; nil swallows it.
+  var writeConfig: (@Sendable (_ offset: Int, _ value: UInt32) -> UInt32?)?
+  /// What the driver reads from a base address region.
+  var readBAR: (@Sendable (_ bar: Int, _ offset: UInt64, _ value: UInt64) -> UInt64)?
+  /// What the device gets of a write to a base address region; nil swallows it.
+  var writeBAR: (@Sendable (_ bar: Int, _ offset: UInt64, _ value: UInt64) -> UInt64?)?
+  /// Whether an interrupt arrived, given whether one came from the device.
+  var interrupt: (@Sendable (_ line: InterruptLine, _ hasCome: Bool) -> Bool)?
+
+  /// A register of the common configuration reads as something else.
+  static func reading(
+    _ register: CommonRegister, _ change: @escaping @Sendable (UInt64) -> UInt64
+  ) -> Mutation {
+    Mutation(readBAR: { bar, offset, value in
+      bar == Self.bar && offset == UInt64(register.offset) ? change(value) : value
+    })
+  }
+
+  /// A register of the common configuration takes something else, or nothing.
+  static func writing(
+    _ register: CommonRegister, _ change: @escaping @Sendable (UInt64) -> UInt64?
+  ) -> Mutation {
+    Mutation(writeBAR: { bar, offset, value in
+      bar == Self.bar && offset == UInt64(register.offset) ? change(value) : value
+    })
+  }
+
+  /// A field of configuration space reads as something else.
+  static func configuration(_ offset: Int, _ change: @escaping @Sendable (UInt32) -> UInt32) -> Mutation {
+    Mutation(readConfig: { at, _, value in at == offset ? change(value) : value })
+  }
+}
+
+/// A machine with a mutation before it.
+final class MutantMachine: Machine {
+  private let machine: any Machine
+  private let mutation: Mutation
+
+  init(_ machine: any Machine, _ mutation: Mutation) {
+    self.machine = machine
+    self.mutation = mutation
+  }
+
+  func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
+    let value = try machine.readConfig(offset, width: width)
+    return mutation.readConfig?(offset, width, value) ?? value
+  }
+
+  func writeConfig(_ offset: Int, width: Int, _ value: UInt32) throws {
+    guard let change = mutation.writeConfig else {
+      return try machine.writeConfig(offset, width: width, value)
+    }
+    guard let changed = change(offset, value) else { return }
+    try machine.writeConfig(offset, width: width, changed)
+  }
+
+  func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
+    let value = try machine.readBAR(index, at: offset, width: width)
+    return mutation.readBAR?(index, offset, value) ?? value
+  }
+
+  func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
+    guard let change = mutation.writeBAR else {
+      return try machine.writeBAR(index, at: offset, width: width, value)
+    }
+    guard let changed = change(index, offset, value) else { return }
+    try machine.writeBAR(index, at: offset, width: width, changed)
+  }
+
+  func mapRAM(_ block: RAMBlock, access: RAMAccess) throws { try machine.mapRAM(block, access: access) }
+  func unmapRAM(_ block: RAMBlock) throws { try machine.unmapRAM(block) }
+  func foundVectorTable(_ table: PCIInventory.VectorTable) { machine.foundVectorTable(table) }
+  func messageAddress(of vector: Int) throws -> UInt64 { try machine.messageAddress(of: vector) }
+  func connectInterrupt(_ line: InterruptLine) throws { try machine.connectInterrupt(line) }
+
+  func waitForInterrupt(_ line: InterruptLine, timeoutInMilliseconds: Int) throws -> Bool {
+    let hasCome = try machine.waitForInterrupt(line, timeoutInMilliseconds: min(timeoutInMilliseconds, 300))
+    return mutation.interrupt?(line, hasCome) ?? hasCome
+  }
+
+  func acknowledgeInterrupt(_ line: InterruptLine) throws { try machine.acknowledgeInterrupt(line) }
+  func resetFunction() throws { try machine.resetFunction() }
+}
+
+/// A target with a mutation before it.
+final class MutantTarget: ConformanceTarget {
+  private let target: any ConformanceTarget
+  private let mutation: Mutation
+
+  init(_ target: any ConformanceTarget, _ mutation: Mutation) {
+    self.target = target
+    self.mutation = mutation
+  }
+
+  var name: String { "a mutant of \(target.name)" }
+  var hidden: [Observable: String] { target.hidden }
+
+  func mount() throws -> Mount {
+    let mount = try target.mount()
+    return Mount(machine: MutantMachine(mount.machine, mutation), ram: mount.ram)
+  }
+
+  func changeConfiguration() throws { try target.changeConfiguration() }
+}

@@ -1,0 +1,51 @@
+import Conformance
+import DeviceMachine
+import Dispatch
+import Glibc
+import GuestRAM
+import Logging
+import PCIBus
+import ScanoutDevice
+import Synchronization
+import Testing
+import VfioUser
+
+/// This package's devices, as the tests need them.
+enum OwnDevice {
+  /// A GPU in this process.
+  static func inProcess(_ options: VirtioPCIOptions = VirtioPCIOptions()) throws -> InProcessTarget {
+    let mode = try #require(OutputMode(width: 640, height: 480))
+    return InProcessTarget { try DisplayDevice(outputs: [mode], memory: $0, pci: options).function }
+  }
+
+  /// An entropy device in this process.
+  static func entropy(_ options: VirtioPCIOptions = VirtioPCIOptions()) -> InProcessTarget {
+    InProcessTarget { try RandomDevice(memory: $0, pci: options).function }
+  }
+}
+
+/// A vfio-user server of a device on a thread of its own.
+final class Service: Sendable {
+  let path: String
+  private let server: Server
+  private let ended = DispatchSemaphore(value: 0)
+  private static let count = Atomic(0)
+
+  init(_ function: any PCIFunction, _ memory: GuestMemory) throws {
+    let number = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
+    path = "/tmp/scanout-conformance-\(getpid())-\(number).sock"
+    var logger = Logger(label: "conformance-test")
+    logger.logLevel = .critical
+    let server = try Server(path: path, function: function, memory: memory, logger: logger)
+    self.server = server
+    DispatchQueue(label: path).async { [ended] in
+      do { try server.run() } catch { Issue.record(error) }
+      ended.signal()
+    }
+  }
+
+  func end() {
+    server.stop()
+    ended.wait()
+  }
+}
