@@ -27,6 +27,17 @@ package struct Register<Owner>: Sendable {
       read: { UInt64(truncatingIfNeeded: $0[keyPath: path]) },
       write: { $0[keyPath: path] = Value(truncatingIfNeeded: $1) })
   }
+
+  /// A register whose reading has an effect: writing through a key path would read it first.
+  package static func readWrite<Value: FixedWidthInteger & UnsignedInteger & Sendable>(
+    _ name: StaticString, at offset: Int, _ path: any KeyPath<Owner, Value> & Sendable,
+    set: @escaping @Sendable (inout Owner, Value) -> Void
+  ) -> Register {
+    Register(
+      name: name, offset: offset, width: Value.bitWidth / 8,
+      read: { UInt64(truncatingIfNeeded: $0[keyPath: path]) },
+      write: { set(&$0, Value(truncatingIfNeeded: $1)) })
+  }
 }
 
 /// A register table: the one reader and writer of all register files.

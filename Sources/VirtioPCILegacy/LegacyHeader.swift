@@ -57,7 +57,7 @@ package struct LegacyHeader {
       .readOnly("queue_size", at: 0x0c, \.queueSize),
       .readWrite("queue_select", at: 0x0e, \.queueSelect),
       .readWrite("queue_notify", at: notify, \.queueNotify),
-      .readWrite("device_status", at: 0x12, \.status),
+      .readWrite("device_status", at: 0x12, \.status) { $0.writeStatus($1) },
       .readOnly("isr_status", at: 0x13, \.isr),
     ]
   }
@@ -86,9 +86,10 @@ package struct LegacyHeader {
     set { state.notifyLegacy(newValue) }
   }
 
-  private var status: UInt8 {
-    get { state.status.rawValue }
-    set { state.writeStatus(DeviceStatus(rawValue: newValue), by: .legacy) }
+  private var status: UInt8 { state.status.rawValue }
+
+  private func writeStatus(_ value: UInt8) {
+    state.writeStatus(DeviceStatus(rawValue: value), by: .legacy)
   }
 
   private var isr: UInt8 { takeISR() }

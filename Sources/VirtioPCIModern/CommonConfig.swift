@@ -33,7 +33,7 @@ package struct CommonConfig {
       .readWrite("driver_feature", at: 0x0c, \.driverFeature),
       .readWrite("config_msix_vector", at: 0x10, \.configurationVector),
       .readOnly("num_queues", at: 0x12, \.queueCount),
-      .readWrite("device_status", at: 0x14, \.status),
+      .readWrite("device_status", at: 0x14, \.status) { $0.writeStatus($1) },
       .readOnly("config_generation", at: 0x15, \.generation),
       .readWrite("queue_select", at: 0x16, \.queueSelect),
       .readWrite("queue_size", at: 0x18, \.queueSize),
@@ -60,10 +60,9 @@ package struct CommonConfig {
     set { state.acceptWord(driverFeatureSelect, newValue) }
   }
 
-  private var status: UInt8 {
-    get { state.status.rawValue }
-    set { state.writeStatus(DeviceStatus(rawValue: newValue)) }
-  }
+  private var status: UInt8 { state.status.rawValue }
+
+  private func writeStatus(_ value: UInt8) { state.writeStatus(DeviceStatus(rawValue: value)) }
 
   /// A vector that does not exist reads back as `VIRTIO_MSI_NO_VECTOR` (virtio 1.4 §4.1.5.1.2.1).
   private func existing(_ vector: UInt16) -> UInt16 {

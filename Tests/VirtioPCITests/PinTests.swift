@@ -74,6 +74,15 @@ import VirtioPCI
     #expect(read(.bar(4), 0x1000) == 0)
   }
 
+  @Test("a write of the status is no look at it: after a reset it still shows what it was")
+  func writeIsNoRead() {
+    breakRing()
+    setStatus(0)
+    setStatus(0x40)  // not the driver's to set
+    #expect(read(.bar(4), 0x14) == 0x4f)
+    #expect(read(.bar(4), 0x14) == 0)
+  }
+
   @Test("a driver that resets twice and reads nothing does so too")
   func resetBlindly() {
     breakRing()
