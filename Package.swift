@@ -98,7 +98,8 @@ let package = Package(
       ],
       swiftSettings: house),
     .executableTarget(
-      name: "scanout-worlds", dependencies: ["GuestDriver", "GuestRAM", "HostThreads", "VirtioCore"],
+      name: "scanout-worlds",
+      dependencies: ["GuestDriver", "GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCI"],
       swiftSettings: house),
 
     // The client inside the test guest (tools/guest), which knows nothing of the device either
