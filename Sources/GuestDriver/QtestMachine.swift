@@ -4,8 +4,8 @@ import Glibc
 ///
 /// No guest code runs: every access is one that a processor would make, `pc` (i440FX) and `q35` alike.
 /// The function is the first one of a virtio vendor on bus 0; behind bridges nothing is searched.
-/// Guest memory is QEMU's own, shared with this process; `ram` is all of it from 1 MiB up. Time for
-/// the machine's timers stands still, and nothing here moves it.
+/// Guest memory is QEMU's own, shared with this process; `ram` is all of it from 1 MiB up. The machine
+/// runs, since some devices do nothing in one that is stopped: its processor halts in the first instruction.
 package final class QtestMachine: Machine {
   /// Where QEMU keeps what cannot move.
   private enum Place {
@@ -71,11 +71,15 @@ package final class QtestMachine: Machine {
     let (qtestHere, qtestThere) = try StreamSocket.pair(),
       (monitorHere, monitorThere) = try StreamSocket.pair()
     screen = try OutputFile()
-    let inherited = [qtestThere.descriptor, monitorThere.descriptor, file.descriptor]
+    let firmware = try Self.haltingFirmware()
+    let inherited = [
+      qtestThere.descriptor, monitorThere.descriptor, file.descriptor, firmware.descriptor,
+    ]
     process = try ChildProcess(
       command
         + Self.arguments(
-          beside: command, qtest: inherited[0], monitor: inherited[1], memory: inherited[2], memorySize),
+          beside: command, qtest: inherited[0], monitor: inherited[1], memory: inherited[2],
+          firmware: inherited[3], memorySize),
       inheriting: inherited + [screen.descriptor])
     // QEMU alone holds these ends now: when it is gone, ours tell.
     qtestThere.closeNow()
@@ -94,13 +98,14 @@ package final class QtestMachine: Machine {
 
   /// What QEMU needs beside the user's command.
   private static func arguments(
-    beside command: [String], qtest: Int32, monitor: Int32, memory: Int32, _ memorySize: Int
+    beside command: [String], qtest: Int32, monitor: Int32, memory: Int32, firmware: Int32,
+    _ memorySize: Int
   ) -> [String] {
     let own = ["-nodefaults", "-no-user-config"].filter { !command.contains($0) }
     let display = command.contains("-display") ? [] : ["-display", "none"]
     return own + display + [
-      // Some builds lack the first: there the second one's processors stand still.
-      "-accel", "qtest", "-accel", "tcg", "-S",
+      // Some builds lack the first: there the second one's processor runs the firmware.
+      "-accel", "qtest", "-accel", "tcg", "-bios", "/proc/self/fd/\(firmware)",
       "-m", "\(memorySize >> 20)",
       "-object",
       "memory-backend-file,id=guest-driver-ram,size=\(memorySize),mem-path=/proc/self/fd/\(memory),share=on",
@@ -110,6 +115,14 @@ package final class QtestMachine: Machine {
       "-chardev", "socket,id=guest-driver-monitor,fd=\(monitor)",
       "-mon", "chardev=guest-driver-monitor,mode=control",
     ]
+  }
+
+  /// Firmware that turns interrupts off and halts, for ever.
+  private static func haltingFirmware() throws -> RAMBlock {
+    let firmware = try RAMBlock(base: 0, size: 64 << 10)
+    // An x86 processor starts 16 bytes before the end: cli, hlt, and back to the hlt.
+    firmware.write([0xfa, 0xf4, 0xeb, 0xfd], at: UInt64(firmware.size - 16))
+    return firmware
   }
 
   // MARK: Errors

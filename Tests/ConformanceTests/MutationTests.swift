@@ -92,7 +92,7 @@ import Testing
       "doorbells that nobody hears",
       [
         "common.doorbells", "common.spurious-doorbells", "common.notification-data",
-        "common.notification-config-data", "gpu.both-queues", "split.used-length",
+        "common.notification-config-data", "gpu.both-queues",
       ],
       Mutation(writeBAR: { bar, offset, value in bar == 4 && offset >= 0x4000 ? nil : value })),
     Row(
