@@ -51,6 +51,7 @@ package final class PlainDriver {
       options.features.reduce(bench.plainFeatures) { $0 | 1 << UInt64($1) } & bench.profile.offeredFeatures
     try bench.negotiate(features)
     let count = Int(try function.read(.queueCount))
+    guard count > 0 else { throw Deviation("num_queues is 0") }
     lines = try Self.setUpInterrupts(bench, function, count: count, options.interrupts)
     for queue in 0..<min(count, options.queueCount ?? count) {
       try setUp(UInt16(queue), size: options.queueSize)

@@ -68,7 +68,9 @@ final class MutantMachine: Machine {
 
   func readBAR(_ index: Int, at offset: UInt64, width: Int) throws -> UInt64 {
     let value = try machine.readBAR(index, at: offset, width: width)
-    return mutation.readBAR?(index, offset, value) ?? value
+    let changed = mutation.readBAR?(index, offset, value) ?? value
+    // No device answers more than it was asked for.
+    return width >= 8 ? changed : changed & ((1 << UInt64(8 * width)) - 1)
   }
 
   func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
