@@ -88,7 +88,8 @@ let package = Package(
     .target(name: "GuestDriver", dependencies: ["CGuestDriver"], swiftSettings: house),
     .target(name: "Conformance", dependencies: ["GuestDriver"], swiftSettings: house),
     .target(
-      name: "DeviceMachine", dependencies: ["Conformance", "GuestDriver", "GuestRAM", "PCIBus"],
+      name: "DeviceMachine",
+      dependencies: ["Conformance", "FrontEndAPI", "GuestDriver", "GuestRAM", "PCIBus"],
       swiftSettings: house),
     .target(name: "CBenchmark"),
     .executableTarget(

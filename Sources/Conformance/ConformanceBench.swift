@@ -138,6 +138,18 @@ package final class ConformanceBench {
   /// Whether the target shows something.
   package func shows(_ what: Observable) -> Bool { target.hidden[what] == nil }
 
+  /// What an output shows; nil when it is off.
+  package func picture(scanout: Int) throws -> ScreenPicture? {
+    if let why = target.hidden[.pictures] { throw NotObservable(why) }
+    return try target.picture(scanout: scanout)
+  }
+
+  /// The pointer of an output.
+  package func cursor(scanout: Int) throws -> ScreenCursor? {
+    if let why = target.hidden[.cursors] { throw NotObservable(why) }
+    return try target.cursor(scanout: scanout)
+  }
+
   /// A driver of the GPU over this machine, nothing done yet.
   package func gpuDriver() -> GPUDriver { GPUDriver(machine, ram: ram) }
 

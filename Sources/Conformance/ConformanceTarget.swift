@@ -16,6 +16,10 @@ package enum Observable: String, CaseIterable, Sendable {
   case functionReset = "a reset of the function"
   /// The target can make the device change its configuration.
   case configurationChange = "a change of the device's configuration"
+  /// What the outputs of a GPU show.
+  case pictures = "the outputs' pictures"
+  /// The pointers on them.
+  case cursors = "the outputs' cursors"
 }
 
 /// A machine with the device in it, and the memory that it may reach.
@@ -44,9 +48,22 @@ package protocol ConformanceTarget: AnyObject {
   func mount() throws -> Mount
   /// Makes the device change its own configuration. Not called when `configurationChange` is hidden.
   func changeConfiguration() throws
+  /// What an output of a GPU shows once all flushes are done; nil when it is off. Not called when `pictures` is
+  /// hidden.
+  func picture(scanout: Int) throws -> ScreenPicture?
+  /// The pointer of an output of a GPU; nil when there is no such output. Not called when `cursors` is hidden.
+  func cursor(scanout: Int) throws -> ScreenCursor?
 }
 
 extension ConformanceTarget {
+  package func picture(scanout: Int) throws -> ScreenPicture? {
+    throw NotObservable("nobody here sees the outputs")
+  }
+
+  package func cursor(scanout: Int) throws -> ScreenCursor? {
+    throw NotObservable("nobody here sees the outputs")
+  }
+
   /// Guest memory for a machine that takes any: two neighbouring blocks, mapped for reading and writing.
   package static func mapMemory(to machine: any Machine) throws -> GuestRAMImage {
     let ram = GuestRAMImage()
@@ -72,6 +89,8 @@ package final class VfioUserTarget: ConformanceTarget {
     [
       .vectorTable: "a vfio-user client keeps the MSI-X table",
       .configurationChange: "the server is another process",
+      .pictures: "the server shows its outputs elsewhere",
+      .cursors: "the server shows its outputs elsewhere",
     ]
   }
 
@@ -86,20 +105,46 @@ package final class VfioUserTarget: ConformanceTarget {
 /// A device of a QEMU that is started for it and driven by its qtest protocol.
 package final class QtestTarget: ConformanceTarget {
   private let command: [String]
+  /// The `id=` of a GPU of QEMU's own: QEMU finds the picture of this device by it, whatever others there are.
+  private let gpu: String?
+  /// Of the present mount.
+  private weak var machine: QtestMachine?
 
   /// - Parameter command: QEMU and its arguments: machine, device.
-  package init(command: [String]) { self.command = command }
+  package init(command: [String]) {
+    self.command = command
+    gpu = command.lazy.filter { $0.hasPrefix("virtio-gpu") || $0.hasPrefix("virtio-vga") }
+      .flatMap { $0.split(separator: ",") }.first { $0.hasPrefix("id=") }.map { String($0.dropFirst(3)) }
+  }
 
   package var name: String { "qtest:\(command.joined(separator: " "))" }
 
   package var hidden: [Observable: String] {
-    [.configurationChange: "nothing here makes the device change its configuration"]
+    var hidden: [Observable: String] = [
+      .configurationChange: "nothing here makes the device change its configuration",
+      .cursors: "QEMU's monitor does not show the cursor",
+    ]
+    if gpu == nil { hidden[.pictures] = "the command names no GPU of QEMU's with id=" }
+    return hidden
   }
 
   package func mount() throws -> Mount {
     let machine = try QtestMachine(command: command)
+    self.machine = machine
     return Mount(machine: machine, ram: machine.ram)
   }
 
   package func changeConfiguration() throws { throw NotObservable("nothing here changes it") }
+
+  package func picture(scanout: Int) throws -> ScreenPicture? {
+    guard let machine, let gpu else { throw NotObservable("no machine, or no GPU of a name") }
+    let screen = try machine.screenshot(device: gpu, output: scanout)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(screen.width * screen.height * 4)
+    for at in stride(from: 0, to: screen.bytes.count, by: 3) {
+      bytes += screen.bytes[at..<at + 3].reversed()  // R, G, B
+      bytes.append(0)
+    }
+    return ScreenPicture(width: screen.width, height: screen.height, bytes: bytes)
+  }
 }

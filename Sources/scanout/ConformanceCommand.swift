@@ -106,8 +106,10 @@ extension ConformanceCommand {
           guard let mode = OutputMode(width: size.width, height: size.height) else {
             preconditionFailure("the standard size is one that the device takes")
           }
-          return try DisplayDevice(outputs: [mode], memory: memory, pci: options).function
-        case .entropy: return try RandomDevice(memory: memory, pci: options).function
+          // Two outputs, since some rules speak of several.
+          let device = try DisplayDevice(outputs: [mode, mode], memory: memory, pci: options)
+          return (device.function, try DisplayViewer { try device.attach($0) })
+        case .entropy: return (try RandomDevice(memory: memory, pci: options).function, nil)
         }
       }
     case .vfioUser(let socket): VfioUserTarget(path: socket)

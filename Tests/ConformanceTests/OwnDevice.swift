@@ -12,15 +12,21 @@ import VfioUser
 
 /// This package's devices, as the tests need them.
 enum OwnDevice {
-  /// A GPU in this process.
-  static func inProcess(_ options: VirtioPCIOptions = VirtioPCIOptions()) throws -> InProcessTarget {
+  /// A GPU in this process, whose outputs are seen.
+  static func inProcess(
+    _ options: VirtioPCIOptions = VirtioPCIOptions(), outputs: Int = 2
+  ) throws -> InProcessTarget {
     let mode = try #require(OutputMode(width: 640, height: 480))
-    return InProcessTarget { try DisplayDevice(outputs: [mode], memory: $0, pci: options).function }
+    return InProcessTarget { memory in
+      let device = try DisplayDevice(
+        outputs: Array(repeating: mode, count: outputs), memory: memory, pci: options)
+      return (device.function, try DisplayViewer { try device.attach($0) })
+    }
   }
 
   /// An entropy device in this process.
   static func entropy(_ options: VirtioPCIOptions = VirtioPCIOptions()) -> InProcessTarget {
-    InProcessTarget { try RandomDevice(memory: $0, pci: options).function }
+    InProcessTarget { (try RandomDevice(memory: $0, pci: options).function, nil) }
   }
 }
 
