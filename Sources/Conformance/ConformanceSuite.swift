@@ -11,7 +11,7 @@ package enum ConformanceSuite {
     deviceReset, queueReset, suspension,
     vectorMapping, messages, pinInterrupts,
     legacyInterface, legacyConfiguration,
-    gpuBasics,
+    gpuBasics, gpuDisplays, gpuResources, gpuScanouts, gpuPictures, gpuCursors, gpuOpen,
     entropyRequests,
   ].flatMap { $0 }
 
