@@ -18,6 +18,8 @@ struct Mutation: Sendable {
   var writeBAR: (@Sendable (_ bar: Int, _ offset: UInt64, _ value: UInt64) -> UInt64?)?
   /// Whether an interrupt arrived, given whether one came from the device.
   var interrupt: (@Sendable (_ line: InterruptLine, _ hasCome: Bool) -> Bool)?
+  /// What the device gets of a request in one descriptor of a split queue.
+  var request: (@Sendable (inout [UInt8]) -> Void)?
 
   /// A register of the common configuration reads as something else.
   static func reading(
@@ -47,10 +49,12 @@ struct Mutation: Sendable {
 final class MutantMachine: Machine {
   private let machine: any Machine
   private let mutation: Mutation
+  private let tap: RequestTap
 
-  init(_ machine: any Machine, _ mutation: Mutation) {
-    self.machine = machine
+  init(_ mount: Mount, _ mutation: Mutation) {
+    machine = mount.machine
     self.mutation = mutation
+    tap = RequestTap(ram: mount.ram)
   }
 
   func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
@@ -74,6 +78,7 @@ final class MutantMachine: Machine {
   }
 
   func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
+    if index == Mutation.bar, let change = mutation.request { tap.written(offset, value, change) }
     guard let change = mutation.writeBAR else {
       return try machine.writeBAR(index, at: offset, width: width, value)
     }
@@ -111,8 +116,10 @@ final class MutantTarget: ConformanceTarget {
 
   func mount() throws -> Mount {
     let mount = try target.mount()
-    return Mount(machine: MutantMachine(mount.machine, mutation), ram: mount.ram)
+    return Mount(machine: MutantMachine(mount, mutation), ram: mount.ram)
   }
 
   func changeConfiguration() throws { try target.changeConfiguration() }
+  func picture(scanout: Int) throws -> ScreenPicture? { try target.picture(scanout: scanout) }
+  func cursor(scanout: Int) throws -> ScreenCursor? { try target.cursor(scanout: scanout) }
 }

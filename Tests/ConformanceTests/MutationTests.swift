@@ -21,17 +21,21 @@ import Testing
     var testDescription: String { wrong }
   }
 
-  @Test(arguments: identity + registers + queues + interrupts)
+  @Test(arguments: identity + registers + queues + interrupts + gpu)
   func `a device that is wrong fails the case for it`(_ row: Row) throws {
     let cases = ConformanceSuite.cases(groups: [], names: row.caught)
     #expect(cases.count == row.caught.count, "all named cases exist")
-    let target = MutantTarget(try OwnDevice.inProcess(), row.mutation)
+    // A thread of the device's own could take a request before it is changed.
+    let device = try OwnDevice.inProcess(scheduling: row.mutation.request == nil ? .ownThread : .inline)
+    let target = MutantTarget(device, row.mutation)
     var run = ConformanceRun(target, cases)
     run.patience.answerInMilliseconds = 300
     for result in run.run().results {
       #expect(result.verdict.name == "failed", "\(result.conformanceCase.name): \(result.verdict.text)")
     }
   }
+
+  private static let gpu: [Row] = headers + resources + outputs
 
   private static let identity: [Row] = [
     Row("another vendor", ["pci.vendor-id"], .configuration(0x00) { _ in 0x1af5 }),

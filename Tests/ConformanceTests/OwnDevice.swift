@@ -14,12 +14,12 @@ import VfioUser
 enum OwnDevice {
   /// A GPU in this process, whose outputs are seen.
   static func inProcess(
-    _ options: VirtioPCIOptions = VirtioPCIOptions(), outputs: Int = 2
+    _ options: VirtioPCIOptions = VirtioPCIOptions(), outputs: Int = 2, scheduling: Scheduling = .ownThread
   ) throws -> InProcessTarget {
     let mode = try #require(OutputMode(width: 640, height: 480))
     return InProcessTarget { memory in
       let device = try DisplayDevice(
-        outputs: Array(repeating: mode, count: outputs), memory: memory, pci: options)
+        outputs: Array(repeating: mode, count: outputs), memory: memory, scheduling: scheduling, pci: options)
       return (device.function, try DisplayViewer { try device.attach($0) })
     }
   }
