@@ -1,16 +1,14 @@
 # Starts a `scanout serve` for the scripts beside this folder, and ends it with them. To be sourced.
-#   start_server OUTPUT...            a GPU; sets folder, gpu and control (sockets) and server (process id)
+#   start_server [OPTION]...          a GPU; sets folder, gpu and control (sockets) and server (process id)
 #   start_entropy_server [OPTION]...  an entropy device; sets folder, rng (socket) and server
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 export SCANOUT=${SCANOUT:-$package/.build/release/scanout}
 export SWIFT_BACKTRACE=enable=no
 
 start_server() {
-  local output outputs=()
-  for output in "$@"; do outputs+=(--output "$output"); done
   folder=$(mktemp -d)
   gpu=$folder/gpu control=$folder/control
-  serve --vfio-user "$gpu" --control "$control" "${outputs[@]}"
+  serve --vfio-user "$gpu" --control "$control" "$@"
 }
 
 start_entropy_server() {
