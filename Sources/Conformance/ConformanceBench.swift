@@ -22,7 +22,8 @@ package final class ConformanceBench {
   package let inventory: PCIInventory
   package let profile: DeviceProfile
   private let target: any ConformanceTarget
-  private let modern: VirtioFunction?
+  /// Nil: the device has none.
+  private let modern: Result<VirtioFunction, any Error>?
 
   package let patience: Patience
 
@@ -36,24 +37,37 @@ package final class ConformanceBench {
     if target.hidden[.functionReset] == nil { try machine.resetFunction() }
     inventory = try PCIInventory(probing: machine)
     if let table = inventory.vectorTable { machine.foundVectorTable(table) }
-    let hasCommon = inventory.virtioStructures.contains { $0.type == VirtioLayout.CapabilityType.common }
-    modern = hasCommon ? try VirtioFunction(machine, inventory) : nil
+    modern = Self.modern(machine, inventory)
     typealias Command = PCILayout.Command
     try machine.writeConfig(
       PCILayout.command, width: 2, UInt32(Command.ioSpace | Command.memorySpace | Command.busMaster))
+    let function = try? modern?.get()  // the cases that need it are told why there is none
     // What a reset of the function would do, as far as the device status field can.
-    if let modern, target.hidden[.functionReset] != nil { try Self.reset(modern, patience.answer) }
+    if let function, target.hidden[.functionReset] != nil { try Self.reset(function, patience.answer) }
     let isOldID = (0x1000..<VirtioLayout.modernDeviceIDBase).contains(inventory.deviceID)
     let legacy = modern == nil && isOldID ? try LegacyFunction(machine, inventory) : nil
-    profile = try DeviceProfile(inventory, modern, legacy)
-    try modern?.write(.deviceFeatureSelect, 0)
+    profile = try DeviceProfile(inventory, function, legacy)
+    try function?.write(.deviceFeatureSelect, 0)
+  }
+
+  /// The modern structures: none at all, or a failure when some of them are missing.
+  private static func modern(
+    _ machine: any Machine, _ inventory: PCIInventory
+  ) -> Result<VirtioFunction, any Error>? {
+    guard inventory.virtioStructures.contains(where: { $0.type == VirtioLayout.CapabilityType.common }) else {
+      return nil
+    }
+    return Result { try VirtioFunction(machine, inventory) }
   }
 
   /// The modern registers.
   package var function: VirtioFunction {
     get throws {
-      guard let modern else { throw NotApplicable("the device has the legacy interface alone") }
-      return modern
+      guard profile.generation != .legacy else {
+        throw NotApplicable("the device has the legacy interface alone")
+      }
+      guard let modern else { throw Deviation("there is no common configuration structure") }
+      do { return try modern.get() } catch { throw Deviation(ConformanceRun.text(error)) }
     }
   }
 

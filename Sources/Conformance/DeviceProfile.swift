@@ -67,7 +67,8 @@ package struct DeviceProfile: Hashable, Sendable {
     let isVirtio =
       inventory.vendorID == VirtioLayout.vendorID && (0x1000...0x107f).contains(inventory.deviceID)
     // A device with the structures and a wrong id is one to judge.
-    guard isVirtio || function != nil else {
+    let hasCommon = inventory.virtioStructures.contains { $0.type == VirtioLayout.CapabilityType.common }
+    guard isVirtio || hasCommon else {
       throw DriverError.missing(
         "virtio device: the function is \(hex(inventory.vendorID)):\(hex(inventory.deviceID))")
     }
@@ -78,7 +79,7 @@ package struct DeviceProfile: Hashable, Sendable {
     kind = DeviceKind(
       deviceID: isTransitional
         ? byTransitionalID ?? inventory.subsystemID : inventory.deviceID - VirtioLayout.modernDeviceIDBase)
-    generation = isTransitional ? (function == nil ? .legacy : .transitional) : .modern
+    generation = isTransitional ? (hasCommon ? .transitional : .legacy) : .modern
     offeredFeatures = try function?.offeredFeatures() ?? legacy?.offeredFeatures() ?? 0
     vectorCount = inventory.vectorTable?.vectorCount ?? 0
     hasPin = inventory.interruptPin != 0

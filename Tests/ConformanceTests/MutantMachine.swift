@@ -8,6 +8,10 @@ struct Mutation: Sendable {
   /// The base address region of the modern structures.
   static let bar = 4
 
+  /// A field of the first capability of a type, and what the driver reads there.
+  var capability: (type: UInt8, field: Int, change: @Sendable (UInt32) -> UInt32)?
+  /// Swallows writes to that field instead.
+  var swallowsCapabilityWrites = false
   /// What the driver reads from configuration space, given what the device answers.
   var readConfig: (@Sendable (_ offset: Int, _ width: Int, _ value: UInt32) -> UInt32)?
   /// What the device gets of a write to configuration space; nil swallows it.
@@ -20,6 +24,35 @@ struct Mutation: Sendable {
   var interrupt: (@Sendable (_ line: InterruptLine, _ hasCome: Bool) -> Bool)?
   /// What the device gets of a request in one descriptor of a split queue.
   var request: (@Sendable (inout [UInt8]) -> Void)?
+
+  /// A field of a virtio capability reads as something else; 3 is its type, 8 the offset, 12 the length.
+  static func capability(
+    _ type: UInt8, _ field: Int, _ change: @escaping @Sendable (UInt32) -> UInt32
+  ) -> Mutation {
+    var mutation = Mutation()
+    mutation.capability = (type, field, change)
+    return mutation
+  }
+
+  /// The mutation with its capability found in a function.
+  func aimed(at machine: any Machine) throws -> Mutation {
+    guard let capability else { return self }
+    let offsets = try PCIInventory(probing: machine).capabilities.map(\.offset)
+    guard
+      let start = try offsets.first(where: { offset in
+        try machine.readConfig(offset, width: 1) == 9
+          && machine.readConfig(offset + 3, width: 1) == capability.type
+      })
+    else { throw DriverError.missing("capability of type \(capability.type)") }
+    var aimed = self
+    let place = start + capability.field
+    if swallowsCapabilityWrites {
+      aimed.writeConfig = { offset, value in offset == place ? nil : value }
+    } else {
+      aimed.readConfig = { offset, _, value in offset == place ? capability.change(value) : value }
+    }
+    return aimed
+  }
 
   /// A register of the common configuration reads as something else.
   static func reading(
@@ -116,6 +149,7 @@ final class MutantTarget: ConformanceTarget {
 
   func mount() throws -> Mount {
     let mount = try target.mount()
+    let mutation = try mutation.aimed(at: mount.machine)
     return Mount(machine: MutantMachine(mount, mutation), ram: mount.ram)
   }
 

@@ -5,11 +5,16 @@ extension ConformanceSuite {
   static let entropyRequests: [ConformanceCase] = [
     ConformanceCase(
       "entropy.at-least-one-byte", ["5.4.6.2-1"], needs: [.modern, .kind(.entropy)],
-      tried: "offer 64 bytes of room", expected: "1 to 64 bytes are written"
+      tried: "offer 64 bytes of room, three times", expected: "1 to 64 bytes are written each time"
     ) { bench in
-      let length = try PlainDriver(bench).roundTrip().length
-      try expect((1...64).contains(length), came: "len \(length)")
-      return "\(length) bytes"
+      let driver = try PlainDriver(bench)
+      var lengths: [UInt32] = []
+      for _ in 0..<3 {
+        let length = try driver.roundTrip().length
+        try expect((1...64).contains(length), came: "len \(length)")
+        lengths.append(length)
+      }
+      return "\(lengths) bytes"
     },
 
     ConformanceCase(

@@ -65,7 +65,7 @@ extension ConformanceSuite {
       try bench.negotiate()
       let driver = try LegacyDriver(bench)
       try driver.bringUp()
-      try driver.roundTrip()
+      for _ in 0..<3 { try driver.roundTrip() }
       let status = try driver.function.status
       try expect(status & 0x4 != 0, came: "the status is \(hex(status))")
       return "requests are used"
@@ -106,14 +106,14 @@ extension ConformanceSuite {
 
     ConformanceCase(
       "legacy.requests-before-driver-ok", ["3.1.2-2"], needs: [.legacy],
-      tried: "make a request before DRIVER_OK", expected: "it is used"
+      tried: "make requests before DRIVER_OK", expected: "they are used"
     ) { bench in
       let driver = try LegacyDriver(bench)
       try driver.function.setStatus(1)
       try driver.function.setStatus(3)
       try driver.function.acceptFeatures(0)
       try driver.setUpQueue()
-      try driver.roundTrip()
+      for _ in 0..<3 { try driver.roundTrip() }
       return "used"
     },
   ]
