@@ -40,6 +40,9 @@ extension MutationTests {
       "events that stay", ["gpu.events-clear"],
       Mutation(readBAR: { bar, offset, value in bar == 4 && offset == 0x2000 ? 1 : value })),
     Row(
+      "BLOB_ALIGNMENT without its field", ["gpu.blob-alignment"],
+      .reading(.deviceFeature) { $0 | 0x20 }),
+    Row(
       "num_scanouts that counts to 16", ["gpu.scanout-that-does-not-exist", "gpu.edid-is-one"],
       Mutation(readBAR: { bar, offset, value in bar == 4 && offset == 0x2008 ? 16 : value })),
   ]

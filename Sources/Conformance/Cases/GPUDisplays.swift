@@ -52,6 +52,18 @@ extension ConformanceSuite {
     },
 
     ConformanceCase(
+      "gpu.blob-alignment", ["5.7.4.1-3"],
+      needs: needs + [.configuration, .feature(GPULayout.Feature.blobAlignment)],
+      tried: "read blob_alignment", expected: "it is there, and a power of two"
+    ) { bench in
+      let structure = try bench.inventory.virtioStructure(VirtioLayout.CapabilityType.device)
+      try expect(structure.length >= 20, came: "the configuration has \(structure.length) bytes")
+      let alignment = try bench.function.readDevice(Config.blobAlignment, width: 4)
+      try expect(alignment.nonzeroBitCount == 1, came: hex(alignment))
+      return hex(alignment)
+    },
+
+    ConformanceCase(
       "gpu.display-info", ["5.7.6.8-3"], needs: needs, tried: "GET_DISPLAY_INFO",
       expected: "OK_DISPLAY_INFO, 408 bytes; a size for each enabled scanout, none enabled past num_scanouts"
     ) { bench in

@@ -73,6 +73,16 @@ extension ConformanceSuite {
       ]
     },
 
+    open(
+      "gpu.open-unref-of-what-is-shown", tried: "RESOURCE_UNREF of a resource on a scanout, then others there"
+    ) {
+      [
+        .unref(id: $0.resource), .flush($0.bounds, resource: $0.resource), .create($0), .attach($0),
+        .setScanout($0.bounds, scanout: 0, resource: $0.resource), .unref(id: $0.resource),
+        .setScanout(GPURect(0, 0, 0, 0), scanout: 0, resource: 0),
+      ]
+    },
+
     open("gpu.open-wrong-queue", tried: "the cursor commands on the control queue") { _ in
       [GPULayout.Request.updateCursor, GPULayout.Request.moveCursor].map {
         .raw(type: $0, GPUCommand.moveCursor(scanout: 0, x: 1, y: 1).body)
