@@ -16,6 +16,7 @@ struct ConformanceCommand: ParsableCommand {
         in-process        this program's own device, as --device and the options of `serve` have it
         vfio-user:SOCKET  the device of a vfio-user server
         qtest:COMMAND     a device of QEMU's, such as qtest:'qemu-system-x86_64 -machine q35 -device virtio-gpu-pci'
+                          (with id= on a GPU of QEMU's own, its pictures are judged too)
 
       The last line counts the verdicts. The exit status is 0 when no case failed, 1 when one did, and 2 when the \
       target could not be driven.

@@ -103,6 +103,9 @@ extension MutationTests {
     Row(
       "moves that stay where they are", ["gpu.cursor-move-keeps-the-rest"],
       seeing(Request.moveCursor, 28) { _ in 1 }),
+    Row(
+      "one cursor for all scanouts", ["gpu.cursor-of-each-scanout"],
+      seeing(Request.updateCursor, 24) { _ in 0 }),
     Row("no hot spot", ["gpu.cursor-image"], seeing(Request.updateCursor, 44) { _ in 0 }),
     Row(
       "a cursor for any scanout", ["gpu.cursor-errors"], seeing(Request.moveCursor, 24) { _ in 0 }),

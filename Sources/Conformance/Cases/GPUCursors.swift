@@ -121,6 +121,33 @@ extension ConformanceSuite {
       }
       return "the image stays"
     },
+
+    ConformanceCase(
+      "gpu.cursor-of-each-scanout", ["5.7.6.10-1", "5.7.6.10-2"], needs: seen,
+      tried:
+        "UPDATE_CURSOR with other hot spots on each of several scanouts, then MOVE_CURSOR on the last one",
+      expected: "each scanout has its own cursor, and the move is the last one's alone"
+    ) { bench in
+      let probe = try GPUProbe(bench)
+      guard probe.scanoutCount > 1 else { throw NotApplicable("the device has one scanout") }
+      let image = try cursorImage(probe), last = probe.scanoutCount - 1
+      for scanout in 0...last {
+        try probe.point(
+          .updateCursor(
+            scanout: scanout, x: 10 + scanout, y: 20, resource: image.resource, hotX: scanout, hotY: 0))
+      }
+      try probe.point(.moveCursor(scanout: last, x: 300, y: 200))
+      for scanout in 0...last {
+        let pointer = ScreenCursor.Image(
+          hotX: Int(scanout), hotY: 0, width: 64, height: 64, bytes: cursorBytes(.bgra))
+        let wanted =
+          scanout == last
+          ? ScreenCursor(x: 300, y: 200, image: pointer)
+          : ScreenCursor(x: 10 + Int32(scanout), y: 20, image: pointer)
+        try expectCursor(bench, on: scanout, "scanout \(scanout)", wanted)
+      }
+      return "\(probe.scanoutCount) cursors"
+    },
   ]
 
   /// A 64x64 resource with an image of opaque and of clear pixels, transferred with a fence.
@@ -149,10 +176,14 @@ extension ConformanceSuite {
     return bytes
   }
 
-  /// Fails the case unless scanout 0 comes to have this pointer: without a response, nothing says when.
-  private static func expectCursor(_ bench: ConformanceBench, _ what: String, _ wanted: ScreenCursor) throws {
-    guard try !bench.eventually({ try bench.cursor(scanout: 0) == wanted }) else { return }
-    guard let cursor = try bench.cursor(scanout: 0) else { throw Deviation("\(what): no cursor at all") }
+  /// Fails the case unless a scanout comes to have this pointer: without a response, nothing says when.
+  private static func expectCursor(
+    _ bench: ConformanceBench, on scanout: UInt32 = 0, _ what: String, _ wanted: ScreenCursor
+  ) throws {
+    guard try !bench.eventually({ try bench.cursor(scanout: Int(scanout)) == wanted }) else { return }
+    guard let cursor = try bench.cursor(scanout: Int(scanout)) else {
+      throw Deviation("\(what): no cursor at all")
+    }
     let place = "\(cursor.x),\(cursor.y) for \(wanted.x),\(wanted.y)"
     guard let image = cursor.image else { throw Deviation("\(what): hidden at \(place)") }
     throw Deviation(
