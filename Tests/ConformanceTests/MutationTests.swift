@@ -52,7 +52,9 @@ import Testing
   func `a device that is wrong fails the case for it`(_ row: Row) throws {
     let cases = ConformanceSuite.cases(groups: [], names: row.caught)
     #expect(cases.count == row.caught.count, "all named cases exist")
-    let device = try row.device.target(isInline: row.mutation.request != nil)
+    // A thread of the device's own could look at a ring before its doorbell: before a request is changed, or where
+    // the doorbell is what never comes.
+    let device = try row.device.target(isInline: true)
     var run = ConformanceRun(MutantTarget(device, row.mutation), cases)
     run.patience.answerInMilliseconds = 300
     let report = run.run()
