@@ -20,6 +20,8 @@ package protocol DriverRing: AnyObject {
   func offer(_ chain: [RingDescriptor]) throws -> UInt16
   /// Whether the device wants to be told of what was made available since `availableIndex` was `old`.
   func wantsKick(since old: UInt16) -> Bool
+  /// Whether the device has given a buffer back that was not taken yet.
+  var hasUsed: Bool { get }
   /// Takes the next used buffer, if the device has given one back, and frees its descriptors.
   func takeUsed() throws -> UsedElement?
 

@@ -60,13 +60,9 @@ extension GPUDriver {
   }
 
   private func enableModern(_ queue: UInt16, size: Int, skew: Int) throws -> any DriverRing {
-    let isPacked = accepted(VirtioLayout.Feature.ringPacked), alignment = isPacked ? 4 : 2
-    let counts = isPacked ? RingPlaces.packedByteCounts(size: size) : RingPlaces.byteCounts(size: size)
-    let places = RingPlaces(
-      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16, skew: 16 * skew),
-      available: try ram.allocate(counts.available, alignment: alignment, skew: alignment * skew),
-      used: try ram.allocate(counts.used, alignment: 4, skew: 4 * skew))
-    let ring = makeRing(queue, size: size, places)
+    let places = try ram.allocateRing(
+      size: size, isPacked: accepted(VirtioLayout.Feature.ringPacked), skew: skew)
+    let ring = ram.makeRing(queue, size: size, places, features: features)
     try function.write(.queueSize, UInt64(size))
     try program(ring.places)
     try learnDoorbell(queue)
@@ -76,7 +72,7 @@ extension GPUDriver {
 
   private func enableContiguous(_ queue: UInt16, size: Int, _ alignment: Int) throws -> any DriverRing {
     let places = try allocateContiguous(size: size, alignment: alignment)
-    let ring = makeRing(queue, size: size, places)
+    let ring = ram.makeRing(queue, size: size, places, features: features)
     try learnDoorbell(queue)
     let file = try ContiguousRingRegisters(machine, function.inventory)
     guard try file.enable(queue: queue, size: size, alignment: alignment, at: places.descriptorTable) else {
@@ -88,7 +84,7 @@ extension GPUDriver {
 
   private func enableLegacy(_ queue: UInt16, size: Int) throws -> any DriverRing {
     let places = try allocateContiguous(size: size, alignment: LegacyFunction.ringAlignment)
-    let ring = makeRing(queue, size: size, places)
+    let ring = ram.makeRing(queue, size: size, places, features: features)
     try legacy.write(.queueAddress, places.descriptorTable / UInt64(LegacyFunction.ringAlignment))
     return ring
   }
@@ -109,20 +105,6 @@ extension GPUDriver {
     notifyNames[Int(queue)] =
       accepted(VirtioLayout.Feature.notificationConfigData)
       ? UInt16(truncatingIfNeeded: try function.read(.queueNotifyData)) : queue
-  }
-
-  /// The driver's side of a ring of the accepted format.
-  private func makeRing(_ queue: UInt16, size: Int, _ places: RingPlaces) -> any DriverRing {
-    typealias Feature = VirtioLayout.Feature
-    let usesEventIndex = accepted(Feature.eventIndex), usesInOrder = accepted(Feature.inOrder)
-    guard accepted(Feature.ringPacked) else {
-      return SplitRing(
-        queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
-        ram: ram)
-    }
-    return PackedRing(
-      queue: queue, size: size, places: places, usesEventIndex: usesEventIndex, usesInOrder: usesInOrder,
-      ram: ram)
   }
 
   /// Writes the three addresses of the selected queue.

@@ -57,7 +57,8 @@ package final class PackedRing: DriverRing {
     /// The 15 bits of an offset with the wrap counter above them (§2.8.14, §2.9).
     package var encoded: UInt16 { UInt16(truncatingIfNeeded: offset) & 0x7fff | (wrap ? 0x8000 : 0) }
 
-    mutating func advance(by count: Int, in size: Int) {
+    /// Goes on by at most a ring's length.
+    package mutating func advance(by count: Int, in size: Int) {
       offset += count
       if offset >= size {
         offset -= size
@@ -150,6 +151,8 @@ package final class PackedRing: DriverRing {
 
   package var notificationData: UInt16 { nextAvailable.encoded }
 
+  package var hasUsed: Bool { usedFlagsAreSet(at: nextUsed) && !countOfID.isEmpty }
+
   package func wantsKick(since old: UInt16) -> Bool {
     RAMBlock.fullFence()
     let (flags, place) = deviceEvents
@@ -180,12 +183,16 @@ package final class PackedRing: DriverRing {
 
   /// The used descriptor at `nextUsed`, if the device has written one there (§2.8.22).
   private func readUsed() throws -> UsedElement? {
-    let flags = ram.loadAcquire16(address(nextUsed.offset) + 14)
-    guard (flags & PackedDescriptor.available != 0) == nextUsed.wrap,
-      (flags & PackedDescriptor.used != 0) == nextUsed.wrap, !countOfID.isEmpty
-    else { return nil }
+    guard hasUsed else { return nil }
     let used = descriptor(nextUsed.offset)
     return UsedElement(head: UInt32(used.id), length: used.length)
+  }
+
+  /// Whether both flags of a descriptor are as a used one has them in this round (§2.8.1).
+  private func usedFlagsAreSet(at position: Position) -> Bool {
+    let flags = ram.loadAcquire16(address(position.offset) + 14)
+    return (flags & PackedDescriptor.available != 0) == position.wrap
+      && (flags & PackedDescriptor.used != 0) == position.wrap
   }
 
   package func suppressInterrupts() {

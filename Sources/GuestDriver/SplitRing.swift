@@ -117,6 +117,8 @@ package final class SplitRing: DriverRing {
 
   package var notificationData: UInt16 { availableIndex }
 
+  package var hasUsed: Bool { usedIndex != seenUsedIndex }
+
   package func takeUsed() throws -> UsedElement? {
     let element = ordered != nil ? try ordered?.next { try readUsed() } : try readUsed()
     guard let element else { return nil }
