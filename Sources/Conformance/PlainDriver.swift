@@ -1,6 +1,6 @@
 import GuestDriver
 
-/// A driver of any device with an ordinary request of its kind, over split virtqueues.
+/// A driver of any device with an ordinary request of its kind, over virtqueues of either format.
 ///
 /// It keeps every rule; a case that wants to break one finds the registers and the rings open.
 package final class PlainDriver {
@@ -10,6 +10,8 @@ package final class PlainDriver {
     package var features: [Int] = []
     /// The largest size for each queue; the device's maximum if that is smaller.
     package var queueSize = 64
+    /// Extra distance of each ring part from its alignment, in multiples of that alignment.
+    package var ringSkew = 0
     /// How many queues; nil for all.
     package var queueCount: Int?
     /// Where interrupts go.
@@ -36,12 +38,20 @@ package final class PlainDriver {
   package let function: VirtioFunction
   package let features: UInt64
   /// In the order of the queues.
-  package private(set) var rings: [SplitRing] = []
+  package private(set) var queues: [any DriverRing] = []
   private var notifyOffsets: [UInt16] = []
   /// What stands for each queue in a notification.
   private var notifyValues: [UInt16] = []
   /// Of configuration changes, then of each queue; nil: unmapped.
   private let lines: [InterruptLine?]
+  private let ringSkew: Int
+  /// The answer to a GPU's first ordinary request, which all others have to get too.
+  var firstAnswer: [UInt8]?
+
+  /// The queues of a driver that did not accept RING_PACKED.
+  package var rings: [SplitRing] { queues.compactMap { $0 as? SplitRing } }
+  /// The queues of a driver that accepted RING_PACKED.
+  package var packedRings: [PackedRing] { queues.compactMap { $0 as? PackedRing } }
 
   /// Brings the device up.
   package init(_ bench: ConformanceBench, _ options: Options = Options()) throws {
@@ -50,6 +60,7 @@ package final class PlainDriver {
     features =
       options.features.reduce(bench.plainFeatures) { $0 | 1 << UInt64($1) } & bench.profile.offeredFeatures
     try bench.negotiate(features)
+    ringSkew = options.ringSkew
     let count = Int(try function.read(.queueCount))
     guard count > 0 else { throw Deviation("num_queues is 0") }
     lines = try Self.setUpInterrupts(bench, function, count: count, options.interrupts)
@@ -80,16 +91,15 @@ package final class PlainDriver {
     return (0...count).map { .vector(wanted == .oneVector ? 0 : min($0, last)) }
   }
 
-  /// Places, programs and enables a queue.
-  package func setUp(_ queue: UInt16, size wanted: Int) throws {
+  /// Places, programs and enables a queue, at places of its own unless there are some given.
+  package func setUp(_ queue: UInt16, size wanted: Int, at given: RingPlaces? = nil) throws {
     try function.write(.queueSelect, UInt64(queue))
     let maximum = Int(try function.read(.queueSize))
     guard maximum > 0 else { throw Deviation("queue \(queue) has the size 0, num_queues counts it") }
-    let size = min(wanted, maximum), counts = RingPlaces.byteCounts(size: size), ram = bench.ram
-    let places = RingPlaces(
-      descriptorTable: try ram.allocate(counts.descriptorTable, alignment: 16),
-      available: try ram.allocate(counts.available, alignment: 2),
-      used: try ram.allocate(counts.used, alignment: 4))
+    let size = min(wanted, maximum), ram = bench.ram
+    let isPacked = accepted(VirtioLayout.Feature.ringPacked)
+    let places = try given ?? ram.allocateRing(size: size, isPacked: isPacked, skew: ringSkew)
+    let ring = ram.makeRing(queue, size: size, places, features: features)
     try function.write(.queueSize, UInt64(size))
     try function.write(.queueDescriptorArea, places.descriptorTable)
     try function.write(.queueDriverArea, places.available)
@@ -102,15 +112,12 @@ package final class PlainDriver {
     let value =
       accepted(VirtioLayout.Feature.notificationConfigData)
       ? UInt16(truncatingIfNeeded: try function.read(.queueNotifyData)) : queue
-    let ring = SplitRing(
-      queue: queue, size: size, places: places,
-      usesEventIndex: accepted(VirtioLayout.Feature.eventIndex), ram: ram)
-    if Int(queue) < rings.count {
-      rings[Int(queue)] = ring
+    if Int(queue) < queues.count {
+      queues[Int(queue)] = ring
       notifyOffsets[Int(queue)] = offset
       notifyValues[Int(queue)] = value
     } else {
-      rings.append(ring)
+      queues.append(ring)
       notifyOffsets.append(offset)
       notifyValues.append(value)
     }
@@ -140,11 +147,8 @@ package final class PlainDriver {
     guard accepted(VirtioLayout.Feature.notificationData) else {
       return try function.kick(queue: notifyValues[index], notifyOffset: notifyOffsets[index])
     }
-    let notify = function.notify
-    let at = notify.offset + UInt64(notifyOffsets[index]) * UInt64(notify.notifyMultiplier)
-    // The available index has its 15 lower bits as offset and its highest as wrap bit (§2.9).
-    let value = UInt64(notifyValues[index]) | UInt64(rings[index].availableIndex) << 16
-    try function.machine.writeBAR(notify.bar, at: at, width: 4, value)
+    try function.kick(
+      queue: notifyValues[index], data: queues[index].notificationData, notifyOffset: notifyOffsets[index])
   }
 
   // MARK: Interrupts
@@ -195,63 +199,4 @@ package final class PlainDriver {
   }
 
   private var lastUsedSlot: Int { Int(rings[0].usedIndex &- 1) % rings[0].size }
-
-  // MARK: Requests
-
-  /// An ordinary request in memory.
-  package func layOutRequest(_ layout: ChainLayout = ChainLayout()) throws -> LaidOutChain {
-    try bench.layOutRequest(layout)
-  }
-
-  /// Puts an ordinary request in queue 0 without telling the device.
-  @discardableResult
-  package func post(_ layout: ChainLayout = ChainLayout()) throws -> UInt16 {
-    try rings[0].offer(try layOutRequest(layout).descriptors)
-  }
-
-  /// Puts up to 16 ordinary requests in queue 0 without telling the device, and leaves room for one more; how many.
-  package func postMany() throws -> Int {
-    var count = 0
-    while count < 16 {
-      let chain = try layOutRequest()
-      guard rings[0].freeDescriptorCount >= 2 * chain.descriptors.count else { break }
-      _ = try rings[0].offer(chain.descriptors)
-      count += 1
-    }
-    return count
-  }
-
-  /// Puts an ordinary request in queue 0, tells the device, and waits until it is used.
-  @discardableResult
-  package func roundTrip(_ layout: ChainLayout = ChainLayout()) throws -> UsedElement {
-    let head = try post(layout)
-    try kick()
-    let element = try awaitUsed()
-    try expect(element.head == UInt32(head), came: "head \(head) was offered, \(element.head) came back")
-    return element
-  }
-
-  /// Waits for the next used element of a queue, without looking at interrupts.
-  package func awaitUsed(_ queue: UInt16 = 0) throws -> UsedElement {
-    var taken: UsedElement?
-    let hasCome = try bench.eventually {
-      taken = try rings[Int(queue)].takeUsed()
-      if taken == nil { _ = try function.status }  // an access, which the case's time limit watches
-      return taken != nil
-    }
-    guard hasCome, let taken else {
-      throw Deviation("a request on queue \(queue) is not used; device_status \(hex(try function.status))")
-    }
-    return taken
-  }
-
-  /// Whether nothing is used on a queue for a while.
-  package func staysUnused(_ queue: UInt16 = 0) throws -> Bool {
-    let end = ContinuousClock.now + .milliseconds(bench.patience.quietInMilliseconds)
-    while ContinuousClock.now < end {
-      if rings[Int(queue)].usedIndex != rings[Int(queue)].seenUsedIndex { return false }
-      _ = try function.machine.readConfig(PCILayout.vendorID, width: 2)
-    }
-    return true
-  }
 }
