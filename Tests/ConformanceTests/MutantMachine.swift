@@ -24,6 +24,10 @@ struct Mutation: Sendable {
   var interrupt: (@Sendable (_ line: InterruptLine, _ hasCome: Bool) -> Bool)?
   /// What the device gets of a request in one descriptor of a split queue.
   var request: (@Sendable (inout [UInt8]) -> Void)?
+  /// What arrives of the accepted features.
+  var features: (@Sendable (UInt64) -> UInt64)?
+  /// What happens to a queue in memory when the device has used something there.
+  var queue: (@Sendable (RingView) -> Void)?
 
   /// A field of a virtio capability reads as something else; 3 is its type, 8 the offset, 12 the length.
   static func capability(
@@ -72,6 +76,13 @@ struct Mutation: Sendable {
     })
   }
 
+  /// A feature that the driver accepts does not arrive, or another one does too.
+  static func features(without lost: Int? = nil, with added: Int? = nil) -> Mutation {
+    Mutation(features: { features in
+      features & ~(lost.map { 1 << UInt64($0) } ?? 0) | (added.map { 1 << UInt64($0) } ?? 0)
+    })
+  }
+
   /// A field of configuration space reads as something else.
   static func configuration(_ offset: Int, _ change: @escaping @Sendable (UInt32) -> UInt32) -> Mutation {
     Mutation(readConfig: { at, _, value in at == offset ? change(value) : value })
@@ -83,11 +94,14 @@ final class MutantMachine: Machine {
   private let machine: any Machine
   private let mutation: Mutation
   private let tap: RequestTap
+  private let view: RingView
+  private var selectedFeatures: UInt64 = 0
 
   init(_ mount: Mount, _ mutation: Mutation) {
     machine = mount.machine
     self.mutation = mutation
     tap = RequestTap(ram: mount.ram)
+    view = RingView(mount.ram)
   }
 
   func readConfig(_ offset: Int, width: Int) throws -> UInt32 {
@@ -112,11 +126,36 @@ final class MutantMachine: Machine {
 
   func writeBAR(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
     if index == Mutation.bar, let change = mutation.request { tap.written(offset, value, change) }
+    guard let meddle = mutation.queue, index == Mutation.bar else {
+      return try passOn(index, at: offset, width: width, value)
+    }
+    view.note(offset, value)
+    let isDoorbell = offset >= 0x4000
+    let before = isDoorbell ? view.image : []
+    try passOn(index, at: offset, width: width, value)
+    guard isDoorbell else { return }
+    let end = ContinuousClock.now + .milliseconds(200)
+    while view.image == before, ContinuousClock.now < end { _ = try machine.readConfig(0, width: 4) }
+    meddle(view)
+  }
+
+  private func passOn(_ index: Int, at offset: UInt64, width: Int, _ value: UInt64) throws {
+    let value = index == Mutation.bar ? changedFeatures(offset, value) : value
     guard let change = mutation.writeBAR else {
       return try machine.writeBAR(index, at: offset, width: width, value)
     }
     guard let changed = change(index, offset, value) else { return }
     try machine.writeBAR(index, at: offset, width: width, changed)
+  }
+
+  /// A word of the accepted features as it arrives.
+  private func changedFeatures(_ offset: UInt64, _ value: UInt64) -> UInt64 {
+    if offset == UInt64(CommonRegister.driverFeatureSelect.offset) { selectedFeatures = value }
+    guard let change = mutation.features, offset == UInt64(CommonRegister.driverFeature.offset) else {
+      return value
+    }
+    let shift = 32 * min(selectedFeatures, 1)
+    return change(value << shift) >> shift & 0xffff_ffff
   }
 
   func mapRAM(_ block: RAMBlock, access: RAMAccess) throws { try machine.mapRAM(block, access: access) }
