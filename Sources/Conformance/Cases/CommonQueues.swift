@@ -84,7 +84,7 @@ extension ConformanceSuite {
       let registers: [CommonRegister] = [.queueDescriptorArea, .queueDriverArea, .queueDeviceArea]
       let count = min(try function.read(.queueCount), 16)
       func value(_ queue: UInt64, _ index: Int) -> UInt64 {
-        0x1_0000_0000 * (queue + 1) + 0x1_0000 * UInt64(index + 1)
+        0x1_0000_0000 * (queue + 1) + 0x1_0000 * (8 * queue + UInt64(index) + 1)
       }
       for queue in 0..<count {
         try function.write(.queueSelect, queue)

@@ -30,7 +30,8 @@ extension ConformanceSuite {
       let function = try bench.function
       try bench.resetDevice()
       let writes: [(CommonRegister, UInt32)] = [
-        (.deviceStatus, 1), (.queueSelect, 1), (.deviceFeatureSelect, 1),
+        // The narrowest last: a wider write of it would go over queue_select.
+        (.queueSelect, 1), (.deviceFeatureSelect, 1), (.deviceStatus, 1),
       ]
       let generation = try function.read(.configGeneration)
       for (register, value) in writes {

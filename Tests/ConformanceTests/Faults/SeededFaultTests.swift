@@ -1,0 +1,46 @@
+import Conformance
+import Testing
+
+/// The suite on devices with one thing wrong: a suite that cannot fail proves nothing.
+@Suite struct SeededFaultTests {
+  @Test(arguments: SeededFault.all)
+  func `the named case fails on a device with the fault`(_ fault: SeededFault) throws {
+    let result = try Self.run(fault.caughtBy, on: FaultTarget(fault.setup, fault.effects))
+    #expect(result.verdict.name == "failed", "\(fault.caughtBy): \(result.verdict.text)")
+  }
+
+  @Test(arguments: Set(SeededFault.all.map(\.setup)))
+  func `every named case passes on the device without a fault`(_ setup: DeviceSetup) throws {
+    let names = Set(SeededFault.all.filter { $0.setup == setup }.map(\.caughtBy))
+    let cases = ConformanceSuite.cases(groups: [], names: Array(names))
+    let results = ConformanceRun(FaultTarget(setup), cases).run().results
+    #expect(results.count == names.count)
+    for result in results {
+      #expect(result.verdict.name == "passed", "\(result.conformanceCase.name): \(result.verdict.text)")
+    }
+  }
+
+  @Test func `there are at least 70 faults, three in each of their groups, with names of their own`() {
+    let faults = SeededFault.all
+    #expect(faults.count >= 70)
+    #expect(Set(faults.map(\.name)).count == faults.count)
+    for group in Set(faults.map(\.group)) {
+      #expect(faults.count { $0.group == group } >= 3, "\(group.rawValue)")
+    }
+  }
+
+  @Test func `a fault is caught by a case of its own group`() {
+    for fault in SeededFault.all {
+      #expect(fault.caughtBy.hasPrefix(fault.group.rawValue + "."), "\(fault.name)")
+    }
+  }
+
+  /// Runs one case with little patience: this device has answered when a write returns.
+  private static func run(_ name: String, on target: FaultTarget) throws -> ConformanceResult {
+    var run = ConformanceRun(target, ConformanceSuite.cases(groups: [], names: [name]))
+    run.patience.answerInMilliseconds = 300
+    let report = run.run()
+    #expect(report.loss == nil, "the case has to say it")
+    return try #require(report.results.first)
+  }
+}
