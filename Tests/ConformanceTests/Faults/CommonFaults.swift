@@ -75,7 +75,7 @@ extension SeededFault {
     SeededFault(
       "common.doorbell-of-another-queue", caughtBy: "common.doorbells",
       .write(.doorbell(2)) { function, value in
-        function.put(.modern(FaultAccess.Modern.notify + 4, 2), value ^ 1)
+        function.put(.doorbellOfQueue1, value ^ 1)
         return nil
       }),
     SeededFault(

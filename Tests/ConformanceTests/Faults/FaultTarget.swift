@@ -10,6 +10,8 @@ final class FaultTarget: ConformanceTarget {
   let name = "faulty"
   private let setup: DeviceSetup
   private let effects: [FaultEffect]
+  /// Of the present mount.
+  private var viewer: DisplayViewer?
 
   init(_ setup: DeviceSetup, _ effects: [FaultEffect] = []) {
     self.setup = setup
@@ -22,7 +24,9 @@ final class FaultTarget: ConformanceTarget {
 
   func mount() throws -> Mount {
     let memory = GuestMemory()
-    let function = FaultyFunction(try setup.makeFunction(memory), effects)
+    let (device, viewer) = try setup.makeFunction(memory)
+    self.viewer = viewer
+    let function = FaultyFunction(device, effects)
     let machine = try InProcessMachine(function, memory: memory)
     let ram = try Self.mapMemory(to: machine)
     function.ram = ram
@@ -30,20 +34,32 @@ final class FaultTarget: ConformanceTarget {
   }
 
   func changeConfiguration() throws { throw NotObservable("nothing here changes it") }
+
+  func picture(scanout: Int) throws -> ScreenPicture? { try attachedViewer.picture(scanout: scanout) }
+
+  func cursor(scanout: Int) throws -> ScreenCursor? { try attachedViewer.cursor(scanout: scanout) }
+
+  private var attachedViewer: DisplayViewer {
+    get throws {
+      guard let viewer else { throw NotObservable("the device shows nothing") }
+      return viewer
+    }
+  }
 }
 
 extension DeviceSetup {
-  /// A right device, which works its rings on the thread that rings the doorbell.
-  func makeFunction(_ memory: GuestMemory) throws -> any PCIFunction {
+  /// A right device, which works its rings on the thread that rings the doorbell, and who looks at it.
+  func makeFunction(_ memory: GuestMemory) throws -> (any PCIFunction, DisplayViewer?) {
     var options = VirtioPCIOptions()
     options.transport = transport
     options.withheld = withheld
     switch kind {
     case .gpu:
-      let outputs = [OutputMode(width: 640, height: 480), OutputMode(width: 800, height: 600)].compactMap(
-        \.self)
-      return try DisplayDevice(outputs: outputs, memory: memory, scheduling: .inline, pci: options).function
-    case .entropy: return try RandomDevice(memory: memory, scheduling: .inline, pci: options).function
+      let outputs = [OutputMode(width: 640, height: 480), OutputMode(width: 800, height: 600)]
+      let device = try DisplayDevice(
+        outputs: outputs.compactMap(\.self), memory: memory, scheduling: .inline, pci: options)
+      return (device.function, try DisplayViewer { try device.attach($0) })
+    case .entropy: return (try RandomDevice(memory: memory, scheduling: .inline, pci: options).function, nil)
     }
   }
 }

@@ -123,6 +123,7 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
     case .isr: return .modern(Modern.isr, 1)
     case .device(let field): return .modern(Modern.device + field, 4)
     case .doorbell(let width): return .modern(Modern.notify, width)
+    case .doorbellOfQueue1: return .modern(Modern.notify + 4, 2)
     case .pendingBits: return FaultAccess(region: .bar(1), offset: 0x800, width: 4)
     case .legacy(let register): return .legacy(register.offset, register.width)
     case .legacyBytes(let offset, let width): return .legacy(offset, width)

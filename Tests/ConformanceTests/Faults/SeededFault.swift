@@ -10,13 +10,13 @@ struct SeededFault: Sendable, CustomTestStringConvertible {
   let name: String
   let group: ConformanceGroup
   let setup: DeviceSetup
-  /// The name of the case that must fail.
-  let caughtBy: String
+  /// The names of the cases that must fail, each of them.
+  let caughtBy: [String]
   let effects: [FaultEffect]
 
   /// A fault; its group is the name's part before the dot.
   init(
-    _ name: String, caughtBy: String, on setup: DeviceSetup = .gpu,
+    _ name: String, caughtBy first: String, and others: [String] = [], on setup: DeviceSetup = .gpu,
     _ effects: FaultEffect...
   ) {
     let prefix = String(name.prefix { $0 != "." })
@@ -24,7 +24,7 @@ struct SeededFault: Sendable, CustomTestStringConvertible {
     self.name = name
     self.group = group
     self.setup = setup
-    self.caughtBy = caughtBy
+    caughtBy = [first] + others
     self.effects = effects
   }
 
@@ -32,7 +32,8 @@ struct SeededFault: Sendable, CustomTestStringConvertible {
 
   /// All of them.
   static let all: [SeededFault] = [
-    pciFaults, statusFaults, commonFaults, resetFaults, interruptFaults, legacyFaults, entropyFaults,
+    pciFaults, statusFaults, commonFaults, resetFaults, interruptFaults, legacyFaults, gpuFaults,
+    entropyFaults,
   ].flatMap { $0 }
 }
 
@@ -71,6 +72,8 @@ enum FaultPlace: Hashable, Sendable {
   case device(Int)
   /// The doorbell of queue 0, by an access of this width.
   case doorbell(Int)
+  /// The doorbell of queue 1, by an access of 2 bytes.
+  case doorbellOfQueue1
   /// Words of the pending bits.
   case pendingBits
   case legacy(LegacyRegister)
