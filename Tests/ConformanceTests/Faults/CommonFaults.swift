@@ -2,7 +2,19 @@ import GuestDriver
 
 /// The common configuration structure, and doorbells.
 extension SeededFault {
-  static let commonFaults: [SeededFault] = registerFaults + queueFieldFaults + doorbellFaults
+  static let commonFaults: [SeededFault] = registerFaults + changeFaults + queueFieldFaults + doorbellFaults
+
+  private static let changeFaults: [SeededFault] = [
+    SeededFault(
+      "common.generation-is-stuck", caughtBy: "common.generation-after-change", on: .changingGPU,
+      .reads(.common(.configGeneration), as: 0)),
+    SeededFault(
+      "common.change-without-event", caughtBy: "common.generation-after-change", on: .changingGPU,
+      .reads(.device(GPULayout.Config.eventsRead), as: 0)),
+    SeededFault(
+      "common.change-without-interrupt", caughtBy: "common.generation-after-change", on: .changingGPU,
+      .neverInterrupts),
+  ]
 
   private static let registerFaults: [SeededFault] = [
     SeededFault(

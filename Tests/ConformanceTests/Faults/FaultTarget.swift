@@ -12,6 +12,8 @@ final class FaultTarget: ConformanceTarget {
   private let effects: [FaultEffect]
   /// Of the present mount.
   private var viewer: DisplayViewer?
+  private var function: FaultyFunction?
+  private let change = DisplayChange()
 
   init(_ setup: DeviceSetup, _ effects: [FaultEffect] = []) {
     self.setup = setup
@@ -19,21 +21,26 @@ final class FaultTarget: ConformanceTarget {
   }
 
   var hidden: [Observable: String] {
-    [.configurationChange: "nothing here makes the device change its configuration"]
+    setup.changesConfiguration
+      ? [:] : [.configurationChange: "nothing here makes the device change its configuration"]
   }
 
   func mount() throws -> Mount {
     let memory = GuestMemory()
     let (device, viewer) = try setup.makeFunction(memory)
     self.viewer = viewer
-    let function = FaultyFunction(device, effects)
+    let function = FaultyFunction(device, (setup.changesConfiguration ? change.effects : []) + effects)
+    self.function = function
     let machine = try InProcessMachine(function, memory: memory)
     let ram = try Self.mapMemory(to: machine)
     function.ram = ram
     return Mount(machine: machine, ram: ram)
   }
 
-  func changeConfiguration() throws { throw NotObservable("nothing here changes it") }
+  func changeConfiguration() throws {
+    guard let function else { throw NotObservable("there is no device yet") }
+    change.happen(on: function)
+  }
 
   func picture(scanout: Int) throws -> ScreenPicture? { try attachedViewer.picture(scanout: scanout) }
 

@@ -67,7 +67,8 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
       driver.note(.legacy(LegacyRegister.queueSize.offset, 2), right(.legacy(.queueSize)))
     }
     driver.note(access, value)
-    for case .write(let place, let change) in effects where self.access(to: place) == access {
+    // The first effects are the nearest to the device.
+    for case .write(let place, let change) in effects.reversed() where self.access(to: place) == access {
       guard let changed = change(self, value) else { return }
       value = changed
     }
@@ -150,15 +151,27 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
 
   func connect(_ interrupts: (any InterruptSink)?) { sink = interrupts }
 
-  /// Raises a vector that the right device does not, with the address and data that the driver gave it.
-  func raise(_ vector: Int) {
+  /// Raises a vector that the right device does not.
+  func raise(_ vector: Int) { send(message(vector)) }
+
+  /// A vector's message, with the address and data that the driver gave it.
+  private func message(_ vector: Int) -> FaultyInterrupt {
     let entry = PCILayout.MSIX.entrySize * vector
     func field(_ offset: Int) -> UInt64 {
       right(FaultAccess(region: .bar(1), offset: entry + offset, width: 4))
     }
-    let address =
-      field(PCILayout.MSIX.entryAddressHigh) << 32 | field(PCILayout.MSIX.entryAddress)
-    send(.message(vector: vector, address: address, data: UInt32(field(PCILayout.MSIX.entryData))))
+    return .message(
+      vector: vector,
+      address: field(PCILayout.MSIX.entryAddressHigh) << 32 | field(PCILayout.MSIX.entryAddress),
+      data: UInt32(field(PCILayout.MSIX.entryData)))
+  }
+
+  /// Interrupts as a change of the configuration does.
+  func notifyConfigurationChange() {
+    let vector = right(.common(.configVector))
+    guard vector != UInt64(VirtioLayout.noVector) else { return }
+    held.append(message(Int(vector)))
+    deliver()
   }
 
   private func deliver() {

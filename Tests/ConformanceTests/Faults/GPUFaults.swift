@@ -79,6 +79,15 @@ extension SeededFault {
         chain.response = [UInt8](repeating: 0, count: chain.response.count)
       }),
     SeededFault(
+      "gpu.no-type-of-an-error", caughtBy: "gpu.open-transfers",
+      and: [
+        "gpu.open-backing-again", "gpu.open-backing-outside-memory", "gpu.open-backing-too-short",
+        "gpu.open-entries-missing", "gpu.open-flushes", "gpu.open-resources", "gpu.open-wrong-queue",
+      ],
+      .answer { _, _, answer in
+        if answer.isError { answer.setField(at: 0, width: 4, 0x12ff) }
+      }),
+    SeededFault(
       "gpu.deaf-cursor-queue", caughtBy: "gpu.both-queues",
       .ignoresWrites(.doorbellOfQueue1)),
   ]
@@ -92,6 +101,15 @@ extension SeededFault {
     SeededFault(
       "gpu.event-cannot-be-cleared", caughtBy: "gpu.events-clear",
       .reads(.device(GPULayout.Config.eventsRead), as: 1)),
+    SeededFault(
+      "gpu.event-is-cleared-by-a-zero", caughtBy: "gpu.display-event", on: .changingGPU,
+      .write(.device(GPULayout.Config.eventsClear)) { _, _ in 1 }),
+    SeededFault(
+      "gpu.event-is-cleared-when-read", caughtBy: "gpu.display-event", on: .changingGPU,
+      .read(.device(GPULayout.Config.eventsRead)) { function, value in
+        defer { function.tally = value }
+        return function.tally == value ? 0 : value
+      }),
     SeededFault(
       "gpu.display-info-as-an-edid", caughtBy: "gpu.display-info",
       .answers(Request.getDisplayInfo, with: Response.okEDID)),

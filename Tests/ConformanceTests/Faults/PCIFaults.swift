@@ -12,6 +12,9 @@ extension SeededFault {
       "pci.transitional-id", caughtBy: "pci.device-id-of-a-modern-device", on: .entropy,
       .reads(.configuration(PCILayout.deviceID, 2), as: 0x1005)),
     SeededFault(
+      "pci.another-vendor", caughtBy: "pci.vendor-id",
+      .reads(.configuration(PCILayout.vendorID, 2), as: 0x1af5)),
+    SeededFault(
       "pci.device-id-of-nothing", caughtBy: "pci.device-id",
       .reads(.configuration(PCILayout.deviceID, 2), as: 0x1030)),
     SeededFault(

@@ -104,5 +104,16 @@ extension SeededFault {
       }),
     SeededFault(
       "reset.suspends-without-a-last-interrupt", caughtBy: "reset.suspend-finishes-buffers", .neverInterrupts),
+    SeededFault(
+      "reset.suspended-configuration-is-written", caughtBy: "reset.suspend-keeps-configuration",
+      on: .changingGPU,
+      .write(.device(GPULayout.Config.eventsClear)) { function, value in
+        function.tally = value
+        return value
+      },
+      .read(.device(GPULayout.Config.eventsRead)) { $1 & ~$0.tally }),
+    SeededFault(
+      "reset.suspended-change-is-forgotten", caughtBy: "reset.suspended-change-is-kept", on: .changingGPU,
+      .neverInterrupts),
   ]
 }

@@ -49,7 +49,11 @@ struct DeviceSetup: Hashable, Sendable {
   /// Features that are not offered.
   var withheld: FeatureSet = []
 
+  /// Its displays can change (`DisplayChange`).
+  var changesConfiguration = false
+
   static let gpu = DeviceSetup()
+  static let changingGPU = DeviceSetup(changesConfiguration: true)
   static let entropy = DeviceSetup(kind: .entropy)
   static let transitionalGPU = DeviceSetup(transport: .transitional)
   static let transitionalEntropy = DeviceSetup(kind: .entropy, transport: .transitional)
