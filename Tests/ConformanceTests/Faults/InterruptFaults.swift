@@ -56,7 +56,7 @@ extension SeededFault {
         return [.message(vector: vector, address: address, data: 0)]
       }),
     SeededFault(
-      "interrupts.message-without-high-address", caughtBy: "interrupts.each-queue-its-vector",
+      "interrupts.message-to-another-address", caughtBy: "interrupts.each-queue-its-vector",
       .interrupt { _, interrupt in
         guard case .message(let vector, let address, let data) = interrupt else { return [interrupt] }
         return [.message(vector: vector, address: address | 1 << 32, data: data)]

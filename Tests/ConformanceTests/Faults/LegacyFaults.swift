@@ -24,9 +24,9 @@ extension SeededFault {
 
   private static let legacyRegisterFaults: [SeededFault] = [
     SeededFault(
-      "legacy.queue-address-in-bytes", caughtBy: "legacy.round-trip", on: .transitionalEntropy,
-      .write(.legacy(.queueAddress)) { _, value in value / 4096 },
-      .read(.legacy(.queueAddress)) { $1 * 4096 }),
+      "legacy.queue-address-in-pages-of-8-KiB", caughtBy: "legacy.round-trip", on: .transitionalEntropy,
+      .write(.legacy(.queueAddress)) { _, value in value * 2 },
+      .read(.legacy(.queueAddress)) { $1 / 2 }),
     SeededFault(
       "legacy.queue-address-is-not-kept", caughtBy: "legacy.round-trip", on: .transitionalGPU,
       .reads(.legacy(.queueAddress), as: 0)),
