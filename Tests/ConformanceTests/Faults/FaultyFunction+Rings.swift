@@ -56,6 +56,8 @@ struct UsedBuffer {
   let chain: OfferedChain?
   /// Where the used element or the used descriptor is.
   let place: UInt64
+  /// Where the available ring or the driver's event structure is.
+  let driverArea: UInt64
   /// Where the used index or, in a packed ring, the device's event structure is.
   let deviceArea: UInt64
   let isPacked: Bool
@@ -170,7 +172,7 @@ extension FaultyFunction {
       let index = queue.outstanding.firstIndex { $0.head == head }
       return UsedBuffer(
         queue: number, chain: index.map { queue.outstanding.remove(at: $0) }, place: place,
-        deviceArea: queue.deviceArea, isPacked: false, ram: ram)
+        driverArea: queue.driverArea, deviceArea: queue.deviceArea, isPacked: false, ram: ram)
     }
     // The device works in order, so the oldest list's own first descriptor is the next that is used.
     guard let chain = queue.outstanding.first else { return nil }
@@ -179,7 +181,8 @@ extension FaultyFunction {
     guard isAvailable == isUsed else { return nil }
     queue.outstanding.removeFirst()
     return UsedBuffer(
-      queue: number, chain: chain, place: place, deviceArea: queue.deviceArea, isPacked: true, ram: ram)
+      queue: number, chain: chain, place: place, driverArea: queue.driverArea, deviceArea: queue.deviceArea,
+      isPacked: true, ram: ram)
   }
 
   private func splitChain(

@@ -32,7 +32,9 @@ struct SeededFault: Sendable, CustomTestStringConvertible {
 
   /// All of them.
   static let all: [SeededFault] = [
-    pciFaults, statusFaults, commonFaults, resetFaults, interruptFaults, legacyFaults, gpuFaults,
+    pciFaults, statusFaults, commonFaults, ringFaults, indirectFaults, eventIndexFaults, resetFaults,
+    interruptFaults,
+    legacyFaults, gpuFaults,
     entropyFaults,
   ].flatMap { $0 }
 }
