@@ -88,6 +88,9 @@ extension SeededFault {
         if answer.isError { answer.setField(at: 0, width: 4, 0x12ff) }
       }),
     SeededFault(
+      "gpu.no-type-of-an-answer", caughtBy: "gpu.open-unref-of-what-is-shown",
+      .answers(Request.resourceUnref, with: 0x12ff)),
+    SeededFault(
       "gpu.deaf-cursor-queue", caughtBy: "gpu.both-queues",
       .ignoresWrites(.doorbellOfQueue1)),
   ]

@@ -107,6 +107,9 @@ extension SeededFault {
       "gpu.cursor-on-any-scanout", caughtBy: "gpu.cursor-errors",
       .asks(Request.moveCursor, 24) { _, scanout in scanout % 2 }),
     SeededFault(
+      "gpu.one-cursor-for-all-scanouts", caughtBy: "gpu.cursor-of-each-scanout",
+      .asks(Request.moveCursor, 24) { _, _ in 0 }, .asks(Request.updateCursor, 24) { _, _ in 0 }),
+    SeededFault(
       "gpu.cursor-of-no-image", caughtBy: "gpu.cursor-image",
       .asks(Request.updateCursor, 40) { _, _ in 0 }),
     SeededFault(

@@ -11,7 +11,8 @@ extension SeededFault {
       }),
     SeededFault(
       "indirect.table-is-a-buffer", caughtBy: "indirect.split-beside-direct",
-      and: ["indirect.packed-beside-direct"], .refuses { $0.tableEntry != nil }),
+      and: ["indirect.packed-beside-direct", "indirect.split-full-ring", "indirect.packed-full-ring"],
+      .refuses { $0.tableEntry != nil }),
     SeededFault(
       "indirect.tables-of-16-at-most", caughtBy: "indirect.split-longest-table",
       and: ["indirect.packed-longest-table"], .refuses { $0.tableEntry != nil && $0.entries.count > 16 }),
@@ -61,7 +62,13 @@ extension SeededFault {
       and: ["event-index.packed-other-buffers"], .used { function, _ in function.raise(1) }),
     SeededFault(
       "event-index.no-interrupt", caughtBy: "event-index.split-next-buffer",
-      and: ["event-index.packed-next-buffer"], .neverInterrupts),
+      and: [
+        "event-index.packed-next-buffer", "event-index.over-the-index-wrap",
+        "event-index.packed-later-buffer", "event-index.packed-batch-past-the-buffer",
+      ], .neverInterrupts),
+    SeededFault(
+      "event-index.every-third-interrupt-is-lost", caughtBy: "event-index.split-interrupts-lose-nothing",
+      and: ["event-index.packed-interrupts-lose-nothing"], .losesEveryThirdInterrupt),
     SeededFault(
       "event-index.one-buffer-late", caughtBy: "event-index.split-later-buffer",
       .interruptsAtIndex { used, event in used == event &+ 2 }),
@@ -95,6 +102,9 @@ extension SeededFault {
       .used { function, buffer in
         if buffer.ram.load(buffer.driverArea + 2, width: 2) == 1 { function.raise(1) }
       }),
+    SeededFault(
+      "event-index.asleep-without-saying-so", caughtBy: "event-index.packed-notified-only-when-wanted",
+      .used { _, buffer in buffer.ram.store(1, width: 2, at: buffer.deviceArea + 2) }),
     SeededFault(
       "event-index.reserved-event-flags", caughtBy: "event-index.packed-device-structure",
       .used { _, buffer in buffer.ram.store(3, width: 2, at: buffer.deviceArea + 2) }),

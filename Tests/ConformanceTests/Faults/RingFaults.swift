@@ -9,9 +9,12 @@ extension SeededFault {
 
   private static let splitUseFaults: [SeededFault] = [
     SeededFault(
-      "split.length-past-the-room", caughtBy: "split.used-length",
+      "split.length-past-the-room", caughtBy: "split.used-length", and: ["split.room-for-more"],
       .used { _, buffer in buffer.length = 1_000_000 }),
-    SeededFault("split.another-head", caughtBy: "split.rounds", .used { _, buffer in buffer.name ^= 1 }),
+    SeededFault(
+      "split.another-head", caughtBy: "split.rounds",
+      and: ["split.stream", "split.batches", "split.full-ring", "split.sizes"],
+      .used { _, buffer in buffer.name ^= 1 }),
     SeededFault(
       "split.index-counts-twice", caughtBy: "split.used-index-starts-at-zero",
       .used { _, buffer in buffer.usedIndex &+= 1 }),
@@ -29,11 +32,9 @@ extension SeededFault {
     SeededFault("split.out-of-order", caughtBy: "split.in-order", .usesLastTwoTurned, .forgetsAfterWrite),
     SeededFault("split.no-interrupt", caughtBy: "split.interrupt-for-each-buffer", .neverInterrupts),
     SeededFault(
-      "split.every-third-interrupt-is-lost", caughtBy: "split.interrupt-for-each-buffer",
-      .interrupt { function, interrupt in
-        function.tally += 1
-        return function.tally.isMultiple(of: 3) ? [] : [interrupt]
-      }),
+      "split.every-third-interrupt-is-lost", caughtBy: "split.interrupts-lose-nothing",
+      and: ["split.interrupt-for-each-buffer"],
+      .losesEveryThirdInterrupt),
     SeededFault(
       "split.interrupts-against-advice", caughtBy: "split.interrupts-suppressed",
       .used { function, buffer in
@@ -41,14 +42,27 @@ extension SeededFault {
       }),
     SeededFault(
       "split.broken-for-good", caughtBy: "split.recovers-from-a-loop",
-      .write(.common(.deviceStatus)) { function, value in
-        function.right(.common(.deviceStatus)) & UInt64(VirtioLayout.Status.needsReset) != 0 ? nil : value
-      }),
+      and: [
+        "split.recovers-from-a-bad-head", "split.recovers-from-a-bad-next",
+        "split.recovers-from-a-bad-address", "split.recovers-from-an-index-ahead",
+      ],
+      .staysBroken),
   ]
 
   private static let splitBufferFaults: [SeededFault] = [
     SeededFault(
-      "split.answer-in-the-first-buffer-only", caughtBy: "split.answer-cut-in-pieces", .answersFirstBufferOnly
+      "split.available-ring-at-multiples-of-64", caughtBy: "split.least-alignment",
+      and: ["split.parts-at-the-end-of-memory"],
+      .write(.half(.queueDriverArea, isHigh: false)) { _, place in place & ~63 }),
+    SeededFault(
+      "split.deaf-to-notification-data", caughtBy: "split.notification-data",
+      .ignoresWrites(.doorbell(4))),
+    SeededFault(
+      "split.index-of-15-bits", caughtBy: "split.index-wraps",
+      .used { _, buffer in buffer.usedIndex &= 0x7fff }),
+    SeededFault(
+      "split.answer-in-the-first-buffer-only", caughtBy: "split.answer-cut-in-pieces",
+      and: ["split.pieces-apart", "split.pieces-in-falling-order"], .answersFirstBufferOnly
     ),
     SeededFault(
       "split.request-in-two-buffers-at-most", caughtBy: "split.request-cut-in-pieces",
@@ -73,14 +87,7 @@ extension SeededFault {
       }),
     SeededFault(
       "split.buffers-end-with-their-block", caughtBy: "split.buffer-across-blocks",
-      .used { _, buffer in
-        for entry in buffer.chain?.entries ?? [] where entry.isWritable {
-          guard let end = buffer.ram.block(at: entry.address)?.end, end - entry.address < entry.length else {
-            continue
-          }
-          buffer.ram.fill(end, count: entry.length - Int(end - entry.address), with: 0xa5)
-        }
-      }),
+      .losesWhatIsBehindABlock),
   ]
 
   private static let packedUseFaults: [SeededFault] = [
@@ -98,9 +105,13 @@ extension SeededFault {
       .used { _, buffer in buffer.flags |= RingDescriptor.write }),
     SeededFault(
       "packed.another-id", caughtBy: "packed.buffer-id-of-the-last-descriptor",
+      and: [
+        "packed.stream", "packed.batches", "packed.full-ring", "packed.sizes", "packed.several-queues",
+        "packed.used-in-a-row",
+      ],
       .used { _, buffer in buffer.name ^= 0x100 }),
     SeededFault(
-      "packed.length-past-the-room", caughtBy: "packed.used-length",
+      "packed.length-past-the-room", caughtBy: "packed.used-length", and: ["packed.room-for-more"],
       .used { _, buffer in buffer.length = 1_000_000 }),
     SeededFault(
       "packed.changes-what-it-used-before", caughtBy: "packed.used-descriptors-stay",
@@ -127,6 +138,22 @@ extension SeededFault {
 
   private static let packedBufferFaults: [SeededFault] = [
     SeededFault(
+      "packed.ring-at-multiples-of-128", caughtBy: "packed.least-alignment",
+      and: ["packed.parts-at-the-end-of-memory"],
+      .write(.half(.queueDescriptorArea, isHigh: false)) { _, place in place & ~127 }),
+    SeededFault(
+      "packed.deaf-to-notification-data", caughtBy: "packed.notification-data",
+      .ignoresWrites(.doorbell(4))),
+    SeededFault(
+      "packed.broken-for-good", caughtBy: "packed.recovers-from-an-endless-list",
+      and: ["packed.recovers-from-a-bad-address"], .staysBroken),
+    SeededFault(
+      "packed.buffers-end-with-their-block", caughtBy: "packed.buffer-across-blocks",
+      .losesWhatIsBehindABlock),
+    SeededFault(
+      "packed.request-in-two-buffers-at-most", caughtBy: "packed.request-cut-in-pieces",
+      .refuses { $0.entries.count { !$0.isWritable } > 2 }),
+    SeededFault(
       "packed.writes-the-drivers-events", caughtBy: "packed.event-structures",
       .used { _, buffer in buffer.ram.store(0, width: 2, at: buffer.driverArea) }),
     SeededFault(
@@ -135,6 +162,9 @@ extension SeededFault {
     SeededFault(
       "packed.asleep-without-saying-so", caughtBy: "packed.notified-only-when-wanted",
       .used { _, buffer in buffer.ram.store(1, width: 2, at: buffer.deviceArea + 2) }),
+    SeededFault(
+      "packed.every-third-interrupt-is-lost", caughtBy: "packed.interrupts-lose-nothing",
+      .losesEveryThirdInterrupt),
     SeededFault("packed.no-interrupt", caughtBy: "packed.interrupt-for-each-buffer", .neverInterrupts),
     SeededFault(
       "packed.interrupts-against-advice", caughtBy: "packed.interrupts-suppressed",
@@ -143,6 +173,7 @@ extension SeededFault {
       }),
     SeededFault(
       "packed.answer-in-the-first-buffer-only", caughtBy: "packed.answer-cut-in-pieces",
+      and: ["packed.pieces-apart", "packed.pieces-in-falling-order"],
       .answersFirstBufferOnly),
     SeededFault(
       "packed.writes-readable-buffers", caughtBy: "packed.readable-buffers-are-kept", .writesReadableBuffers),
@@ -152,6 +183,26 @@ extension SeededFault {
 }
 
 extension FaultEffect {
+  /// A device that needs a reset takes none.
+  fileprivate static let staysBroken = FaultEffect.write(.common(.deviceStatus)) { function, value in
+    function.right(.common(.deviceStatus)) & UInt64(VirtioLayout.Status.needsReset) != 0 ? nil : value
+  }
+
+  /// What lies in a buffer behind the end of the block where it begins is not written.
+  fileprivate static let losesWhatIsBehindABlock = FaultEffect.used { _, buffer in
+    for entry in buffer.chain?.entries ?? [] where entry.isWritable {
+      guard let end = buffer.ram.block(at: entry.address)?.end, end - entry.address < entry.length else {
+        continue
+      }
+      buffer.ram.fill(end, count: entry.length - Int(end - entry.address), with: 0xa5)
+    }
+  }
+
+  static let losesEveryThirdInterrupt = FaultEffect.interrupt { function, interrupt in
+    function.tally += 1
+    return function.tally.isMultiple(of: 3) ? [] : [interrupt]
+  }
+
   /// Answers nothing to chains of a kind.
   static func refuses(_ isRefused: @escaping @Sendable (OfferedChain) -> Bool) -> FaultEffect {
     .used { _, buffer in

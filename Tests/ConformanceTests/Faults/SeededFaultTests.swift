@@ -37,6 +37,15 @@ import Testing
     }
   }
 
+  @Test func `every case that one of our devices can show has a fault`() {
+    let unoffered: Set = [
+      "common.admin-queues", "gpu.blob-alignment", "legacy.notify-on-empty", "pci.shared-memory-ids",
+      "pci.shared-memory-inside-region",
+    ]
+    let caught = Set(SeededFault.all.flatMap(\.caughtBy))
+    #expect(Set(ConformanceSuite.cases.map(\.name)).subtracting(caught) == unoffered)
+  }
+
   @Test func `a fault is caught by cases of its own group`() {
     for fault in SeededFault.all {
       #expect(!fault.caughtBy.isEmpty, "\(fault.name)")
