@@ -80,7 +80,7 @@ import Testing
     let report = ConformanceRun(QtestTarget(command: command), cases).run()
     #expect(report.loss == nil)
     #expect(report.results.count == cases.count)
-    Self.expectNoFailure(report, but: Self.gpuDepartures)
+    Self.expectNoFailure(report, but: Self.ofGPU)
     for name in ["gpu.picture-of-every-format", "gpu.several-heads-pictures"] {
       #expect(report.results.first { $0.conformanceCase.name == name }?.verdict.name == "passed")
     }
