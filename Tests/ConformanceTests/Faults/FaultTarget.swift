@@ -40,6 +40,7 @@ final class FaultTarget: ConformanceTarget {
   func changeConfiguration() throws {
     guard let function else { throw NotObservable("there is no device yet") }
     change.happen(on: function)
+    for case .changed(let follow) in effects { follow(function) }
   }
 
   func picture(scanout: Int) throws -> ScreenPicture? { try attachedViewer.picture(scanout: scanout) }

@@ -5,6 +5,9 @@ extension SeededFault {
 
   static let indirectFaults: [SeededFault] = [
     SeededFault(
+      "indirect.accepted-and-not-followed", caughtBy: "indirect.split-table", and: ["indirect.packed-table"],
+      .takesFeature(VirtioLayout.Feature.indirectDescriptors, false)),
+    SeededFault(
       "indirect.table-is-one-entry", caughtBy: "indirect.split-table", and: ["indirect.packed-table"],
       .offered { _, chain in
         if let table = chain.tableEntry { chain.ram.store(16, width: 4, at: table + 8) }
@@ -57,6 +60,13 @@ extension SeededFault {
   ]
 
   static let eventIndexFaults: [SeededFault] = [
+    SeededFault(
+      "event-index.accepted-and-not-followed", caughtBy: "event-index.flags-ignored",
+      and: ["event-index.split-other-buffers", "event-index.packed-other-buffers"],
+      .takesFeature(VirtioLayout.Feature.eventIndex, false)),
+    SeededFault(
+      "event-index.followed-and-not-accepted", caughtBy: "event-index.used-event-without-feature",
+      .takesFeature(VirtioLayout.Feature.eventIndex, true)),
     SeededFault(
       "event-index.interrupts-for-every-buffer", caughtBy: "event-index.split-other-buffers",
       and: ["event-index.packed-other-buffers"], .used { function, _ in function.raise(1) }),
@@ -112,6 +122,15 @@ extension SeededFault {
 }
 
 extension FaultEffect {
+  /// Takes a feature for accepted, or for not accepted, whatever the driver says.
+  static func takesFeature(_ bit: Int, _ isTaken: Bool) -> FaultEffect {
+    .write(.common(.driverFeature)) { function, word in
+      guard function.right(.common(.driverFeatureSelect)) == UInt64(bit / 32) else { return word }
+      let mask = UInt64(1) << UInt64(bit % 32)
+      return isTaken ? word | mask : word & ~mask
+    }
+  }
+
   /// Interrupts of queue 0 come only when this holds of its ring.
   fileprivate static func interruptsWithRing(
     _ condition: @escaping @Sendable (FaultyFunction, RingFields) -> Bool

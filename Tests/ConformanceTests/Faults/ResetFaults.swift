@@ -113,6 +113,9 @@ extension SeededFault {
       },
       .read(.device(GPULayout.Config.eventsRead)) { $1 & ~$0.tally }),
     SeededFault(
+      "reset.change-interrupts-while-suspended", caughtBy: "reset.suspended-change-is-kept",
+      on: .changingGPU, .changed { function in function.raise(0) }),
+    SeededFault(
       "reset.suspended-change-is-forgotten", caughtBy: "reset.suspended-change-is-kept", on: .changingGPU,
       .neverInterrupts),
   ]

@@ -92,6 +92,9 @@ extension SeededFault {
 
   private static let packedUseFaults: [SeededFault] = [
     SeededFault(
+      "packed.accepted-and-not-followed", caughtBy: "packed.rounds",
+      .takesFeature(VirtioLayout.Feature.ringPacked, false)),
+    SeededFault(
       "packed.used-bit-of-the-other-round", caughtBy: "packed.used-flags",
       .used { _, buffer in buffer.flags ^= PackedDescriptor.used }),
     SeededFault(

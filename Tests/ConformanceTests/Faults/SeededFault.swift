@@ -104,6 +104,8 @@ enum FaultEffect: Sendable {
   case afterWrite(@Sendable (Function) -> Void)
   /// Changes an interrupt into none, one or several.
   case interrupt(@Sendable (Function, FaultyInterrupt) -> [FaultyInterrupt])
+  /// Comes when the displays have changed (`DisplayChange`).
+  case changed(@Sendable (Function) -> Void)
   /// A reset of the function does nothing.
   case ignoresFunctionReset
 
