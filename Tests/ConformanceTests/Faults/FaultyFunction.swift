@@ -20,12 +20,12 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
   var driver = ProgrammedState()
   private var sink: (any InterruptSink)?
   private var held: [FaultyInterrupt] = []
-  private let vectorCapability: Int
+  /// MSI-X comes first in the list.
+  private static let vectorCapability = 0x40
 
   init(_ device: any PCIFunction, _ effects: [FaultEffect]) {
     self.device = device
     self.effects = effects
-    vectorCapability = 0x40  // the first capability
     device.connect(Relay(self))
   }
 
@@ -118,7 +118,7 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
     case .configuration(let offset, let width): return .configuration(offset, width)
     case .capability(let type, let field, let width):
       return .configuration(capability(type) + field, width)
-    case .vectorCapability(let field, let width): return .configuration(vectorCapability + field, width)
+    case .vectorCapability(let field, let width): return .configuration(Self.vectorCapability + field, width)
     case .common(let register): return .modern(register.offset, register.width)
     case .half(let register, let isHigh): return .modern(register.offset + (isHigh ? 4 : 0), 4)
     case .isr: return .modern(Modern.isr, 1)
