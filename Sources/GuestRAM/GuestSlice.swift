@@ -21,10 +21,6 @@ package struct GuestSlice {
     self.regionID = regionID
   }
 
-  /// Whether it may still be touched.
-  @inlinable
-  package func isCurrent(in access: borrowing GuestAccess) -> Bool { generation == access.generation }
-
   /// Every touch comes through here: the map is the one that was checked, and the bytes are inside.
   @inlinable
   func address(of offset: Int, count: Int, in access: borrowing GuestAccess) -> UnsafeMutableRawPointer {

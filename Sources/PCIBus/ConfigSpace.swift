@@ -138,9 +138,6 @@ package struct ConfigSpace: Sendable {
   package func value(at offset: Int, width: Int) -> UInt32 {
     (0..<width).reduce(0) { $0 | UInt32(bytes[offset + $1]) << UInt32($1 * 8) }
   }
-
-  /// Replaces one byte, whatever a driver may do to it.
-  package mutating func set(_ byte: UInt8, at offset: Int) { bytes[offset] = byte }
 }
 
 /// One capability of the list in configuration space, without its first two bytes (id and link).

@@ -1,8 +1,5 @@
 /// The device configuration structure, whichever window shows it.
 extension DeviceState {
-  /// Bytes of the structure; 0 when the device has none.
-  package var configurationSize: Int { device.configurationSize }
-
   /// Reads from the device configuration structure; beyond its end are zeros.
   package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
     for index in 0..<bytes.byteCount { bytes.storeBytes(of: 0, toByteOffset: index, as: UInt8.self) }

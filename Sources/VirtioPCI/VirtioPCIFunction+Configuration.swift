@@ -19,16 +19,16 @@ extension VirtioPCIFunction {
     let touched = offset..<offset + bytes.byteCount
     func touches(_ place: Int?) -> Bool { place.map { touched.overlaps($0..<$0 + 2) } ?? false }
     let places = layout.places
-    if touches(places.expressControl), asksForReset(offset, bytes) { return reset() }
+    if let control = places.expressControl, asksForReset(control, offset, bytes) { return reset() }
     registers.withLock { $0.space.write(at: offset, bytes) }
     if touches(ConfigSpace.Offset.command) || touches(places.powerControl) { followCommand() }
     if touches(places.msixControl) { followVectorControl() }
     writeThroughWindow(at: offset, bytes)
   }
 
-  /// Whether a write sets Initiate Function Level Reset (PCI Express 1.1, ECN "Function Level Reset").
-  private func asksForReset(_ offset: Int, _ bytes: RawSpan) -> Bool {
-    guard let control = layout.places.expressControl else { return false }
+  /// Whether a write sets Initiate Function Level Reset (PCI Express 1.1, ECN "Function Level Reset") in the device
+  /// control register at `control`.
+  private func asksForReset(_ control: Int, _ offset: Int, _ bytes: RawSpan) -> Bool {
     let upper = control + 1 - offset
     return (0..<bytes.byteCount).contains(upper)
       && UInt16(bytes.byte(at: upper)) << 8 & Express.initiateReset != 0

@@ -110,6 +110,6 @@ package struct ModernLayout: Sendable {
 extension UInt64 {
   /// The least power of two that is not less; the value is neither 0 nor above 2^63.
   fileprivate var roundedUpToPowerOfTwo: UInt64 {
-    self < 2 ? 1 : 1 << UInt64(64 - (self - 1).leadingZeroBitCount)
+    1 << UInt64(64 - (self - 1).leadingZeroBitCount)
   }
 }
