@@ -66,7 +66,7 @@ package struct ScatterList {
   /// Whether every region it lies in is still the one that was checked.
   package mutating func isUsable(in access: borrowing GuestAccess) -> Bool {
     if generation == access.generation { return true }
-    for id in regionIDs where !access.holdsRegion(id: id) { return false }
+    guard regionIDs.allSatisfy({ access.holdsRegion(id: $0) }) else { return false }
     generation = access.generation
     return true
   }

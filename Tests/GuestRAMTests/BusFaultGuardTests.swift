@@ -51,4 +51,24 @@ import Testing
       exit(lost == 0 ? 0 : 1)
     }
   }
+
+  @Test("a file that may shrink is not mapped when the guard has no room for it, and one that is sealed is")
+  func noRoom() async {
+    await #expect(processExitsWith: .success) {
+      try BusFaultGuard.install()
+      let file = TestFile(pages: 1, isSealed: false)
+      var mapped: [GuestAccess.Owner] = []
+      do throws(HostError) {
+        while mapped.count < 1 << 15 { mapped.append(GuestAccess.Owner(try file.region())) }
+        exit(1)
+      } catch {
+        guard error == HostError(operation: "guard a file that may shrink", errno: ENOSPC) else { exit(2) }
+      }
+      _ = GuestAccess.Owner(try TestFile(pages: 1).region())
+      // What is unmapped makes room.
+      mapped.removeLast()
+      mapped.append(GuestAccess.Owner(try file.region()))
+      exit(0)
+    }
+  }
 }

@@ -161,7 +161,8 @@ import Testing
     #expect(written == 0x1234 && untouched == 0)
   }
 
-  @Test("page memory of no bytes is none", arguments: [0, -1, Int.min])
+  @Test(
+    "page memory of no bytes, or of more than a host has addresses, is none", arguments: [0, -1, .min, .max])
   func noPageMemory(byteCount: Int) {
     if PageMemory(byteCount: byteCount) != nil { Issue.record("there is some") }
   }

@@ -58,6 +58,19 @@ import Testing
     #expect(throws: GuestFault.tooManyPieces) { try extentCount([all, all, hole], limit: 15) }
   }
 
+  @Test("pages that together have more bytes than 64 bits count are refused")
+  func tooManyBytes() throws {
+    let memory = GuestMemory()
+    // More than any host maps, so the region is not what it says; nothing of it is touched.
+    let huge = try #require(GuestRange(start: GuestAddress(0), count: 1 << 62))
+    let owner = GuestAccess.Owner(try TestFile(pages: 1).region())
+    try memory.gate.withWriting { (map: inout GuestAccess) throws(GuestMemoryError) in
+      try map.insert(GuestAccess.Region(range: huge, owner: owner))
+    }
+    #expect(try Self.list([huge, huge, huge], memory).byteCount == 3 << 62)
+    #expect(throws: GuestFault.outOfBounds) { try Self.list([huge, huge, huge, huge], memory) }
+  }
+
   @Test("rows come out as from a flat picture, whatever the order of the pages", arguments: 0..<40)
   func againstFlat(seed: Int) throws {
     var random = SplitMix(state: UInt64(seed) &* 977 &+ 5)
