@@ -191,6 +191,18 @@ final class CountingDevice: VirtioDevice {
     #expect(state.configurationGeneration == 0)
   }
 
+  @Test("a driver hears of a change of the configuration at once while it uses the device, and not before")
+  func configurationChange() {
+    let interrupts = RecordedInterrupts()
+    state.connect(interrupts)
+    agree()
+    state.changeConfiguration {}
+    #expect(interrupts.changes.load(ordering: .relaxed) == 0)
+    state.writeStatus([.driverOK])
+    state.changeConfiguration {}
+    #expect(interrupts.changes.load(ordering: .relaxed) == 1)
+  }
+
   @Test(
     "an index has crossed an event as the specification's formula says",
     arguments: [

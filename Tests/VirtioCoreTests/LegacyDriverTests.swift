@@ -63,6 +63,22 @@ import Testing
     #expect(device.resets.load(ordering: .relaxed) == 1)
   }
 
+  @Test("a ring found broken before DRIVER_OK asks for a reset without an interrupt")
+  func brokenEarly() throws {
+    let interrupts = RecordedInterrupts()
+    state.connect(interrupts)
+    state.writeStatus([.acknowledge], by: .legacy)
+    state.setLegacyRing(0, at: 1 << 40, alignment: 4096)  // no memory is there
+    state.notifyLegacy(0)
+    #expect(state.status == [.acknowledge, .needsReset])
+    #expect(interrupts.changes.load(ordering: .relaxed) == 0)
+    state.writeStatus([], by: .legacy)
+    state.writeStatus([.acknowledge, .driver, .driverOK], by: .legacy)
+    state.setLegacyRing(0, at: 1 << 40, alignment: 4096)
+    #expect(state.status.contains(.needsReset))
+    #expect(interrupts.changes.load(ordering: .relaxed) == 1)
+  }
+
   @Test("a modern driver's doorbell is not heard before DRIVER_OK")
   func modernEarly() throws {
     state.writeStatus([.acknowledge, .driver])

@@ -96,7 +96,7 @@ import Testing
     "a suspended device keeps its configuration from the driver's writes and tells of changes when it resumes"
   )
   func heldChange() throws {
-    let interrupts = Interrupts()
+    let interrupts = RecordedInterrupts()
     state.connect(interrupts)
     try guest.bringUp([.version1, .suspend])
     state.writeStatus([.suspend])
@@ -118,12 +118,5 @@ import Testing
     state.writeStatus([])
     #expect(state.status == [])
     #expect(!state.queueSetup(0).isEnabled)
-  }
-
-  private final class Interrupts: VirtioInterrupts {
-    let changes = Atomic(0)
-    func queueUsed(vector: UInt16) {}
-    func configurationChanged(vector: UInt16) { changes.add(1, ordering: .relaxed) }
-    func resetCompleted() {}
   }
 }

@@ -61,6 +61,77 @@ import Testing
     #expect(bench.ram.read(QueueBench.base, count: 1 << 20) == before)
   }
 
+  @Test(arguments: formats) func `a buffer whose memory may have gone is neither read nor written`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench(size: 4, format)
+    let place = try bench.ram.allocate(1)
+    let two = [
+      RingDescriptor(address: place, length: 1),
+      RingDescriptor(address: place, length: 1, flags: RingDescriptor.write),
+    ]
+    let id = UInt32(try bench.ring.offer(two))
+    let held = try #require(try bench.take())
+    // Any change of the map makes it unsure what is left.
+    let other = GuestRange(start: GuestAddress(bench.readOnly.base), count: 4096)
+    try bench.memory.remove(try #require(other))
+    #expect(bench.read(held).isEmpty)
+    bench.complete(held, writing: 0xff, count: 1)
+    #expect(bench.ram.read(place, count: 1) == [0])
+    #expect(try bench.ring.takeUsed() == UsedElement(head: id, length: 0))
+  }
+
+  @Test(arguments: formats) func `a ring whose memory has gone is left alone, and the next look says so`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench(size: 4, format)
+    _ = try bench.ring.offer(part)
+    let held = try #require(try bench.take())
+    let before = bench.ram.read(QueueBench.base, count: 1 << 20)
+    try bench.setMapped(false)
+    bench.complete(held)
+    bench.memory.withAccess { bench.queue.suppressDoorbell(in: $0) }
+    #expect(!bench.wantsInterrupt())
+    let fault = RingFault.area(.unmapped(GuestAddress(bench.ring.places.descriptorTable)))
+    #expect(throws: fault) { try bench.take() }
+    #expect(throws: fault) { try bench.requestDoorbell() }
+    #expect(bench.ram.read(QueueBench.base, count: 1 << 20) == before)
+  }
+
+  @Test(arguments: formats) func `a ring that wraps around the end of the address space is not taken over`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench()
+    let last = UInt64.max & ~0xf
+    let setup = QueueSetup(
+      size: 4, descriptorArea: last, driverArea: QueueBench.base, deviceArea: QueueBench.base)
+    #expect(throws: RingFault.area(.unmapped(GuestAddress(last)))) {
+      try bench.memory.withAccess { (access) throws(RingFault) in
+        _ = try Virtqueue(
+          index: 0, setup: setup, features: format, era: 0, resets: bench.resets, in: access)
+      }
+    }
+  }
+
+  @Test(arguments: formats) func `a chain may lie in 8192 runs of memory and not in one more`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench(size: 256, format)
+    // Regions of a page each, so that one descriptor lies in 64 runs.
+    let block = try RAMBlock(base: 0x4000_0000, size: 64 * 4096)
+    for page in 0..<64 {
+      let region = try MappedRegion(
+        fileDescriptor: block.descriptor, offset: UInt64(page) * 4096, count: 4096, writable: true)
+      try bench.memory.add(region, at: GuestAddress(block.base + UInt64(page) * 4096))
+    }
+    let all = RingDescriptor(address: block.base, length: UInt32(block.size))
+    _ = try bench.ring.offer(Array(repeating: all, count: 128))
+    bench.complete(try #require(try bench.take()))
+    _ = try bench.ring.takeUsed()
+    _ = try bench.ring.offer(Array(repeating: all, count: 128) + part)
+    #expect(throws: RingFault.chainTooLong) { try bench.take() }
+  }
+
   @Test(arguments: formats) func `after the host asked for a reset nothing is written`(_ format: FeatureSet)
     throws
   {
