@@ -33,6 +33,12 @@ import Testing
     #expect(space.value(at: 0x34, width: 1) == 0)
   }
 
+  @Test("a function without an interrupt pin says so")
+  func noPin() {
+    let space = ConfigSpace(Self.identity, bars: Self.bars, hasINTx: false, capabilities: [])
+    #expect(space.value(at: 0x3d, width: 1) == 0)
+  }
+
   @Test("all ones in a base address register read back as its size and kind")
   func sizing() {
     var space = Self.space()

@@ -7,20 +7,6 @@ import VirtioPCI
 
 /// The INTx pin and ISR status over the life of a driver.
 @Suite struct PinTests {
-  private final class Idle: VirtioDevice {
-    let deviceID: UInt16 = 16
-    let offeredFeatures: FeatureSet = []
-    let queueSizes: [UInt16] = [16]
-    let configurationSize = 0
-    func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {}
-    func writeConfiguration(at offset: Int, _ bytes: RawSpan) {}
-    func process(_ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess)
-    {
-      queue.complete(chain, written: 0, in: access)
-    }
-    func reset() {}
-  }
-
   private final class Pin: InterruptSink {
     let levels = Lock<[Bool]>([])
     let ownsMSIXTable = false
@@ -32,7 +18,8 @@ import VirtioPCI
   private let pin = Pin()
 
   init() throws {
-    function = try VirtioPCIFunction(Idle(), classCode: 0x038000, memory: GuestMemory(), scheduling: .inline)
+    function = try VirtioPCIFunction(
+      IdleDevice(), classCode: 0x038000, memory: GuestMemory(), scheduling: .inline)
     function.connect(pin)
   }
 
@@ -99,5 +86,19 @@ import VirtioPCI
     while read(.bar(4), 0x14) != 0 {}
     write(.configuration, 0x42, [0, 0])
     #expect(pin.levels.withLock { $0 } == [])
+  }
+
+  @Test("with nobody to take them interrupts are lost and the device goes on")
+  func nobodyListens() {
+    function.connect(nil)
+    write(.configuration, 0x42, [0, 0x80])
+    breakRing()
+    setStatus(0)
+    while read(.bar(4), 0x14) != 0 {}
+    function.connect(pin)
+    write(.configuration, 0x42, [0, 0])
+    #expect(pin.levels.withLock { $0 } == [])
+    breakRing()
+    #expect(pin.levels.withLock { $0 } == [true])
   }
 }
