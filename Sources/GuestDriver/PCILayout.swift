@@ -34,10 +34,23 @@ package enum PCILayout {
 
   /// Capability identifiers.
   package enum CapabilityID {
+    package static let powerManagement: UInt8 = 0x01
     package static let msi: UInt8 = 0x05
     package static let vendorSpecific: UInt8 = 0x09
     package static let express: UInt8 = 0x10
     package static let msix: UInt8 = 0x11
+  }
+
+  /// The power management capability's control and status register, and its field of the power state.
+  package enum PowerManagement {
+    package static let control = 4
+    package static let stateMask: UInt16 = 3
+  }
+
+  /// The PCI Express capability's device control register, and its bit that resets the function.
+  package enum Express {
+    package static let deviceControl = 8
+    package static let initiateReset: UInt16 = 0x8000
   }
 
   /// Offsets in the MSI-X capability, and in an entry of its table (PCI 3.0 §6.8.2).
