@@ -42,8 +42,9 @@ public struct BAR: Sendable, Equatable {
 
 /// A PCI function as its host (a VMM in the same process, or a server in front of one) sees it.
 ///
-/// All calls may come from any thread; none waits for pixel work except `reset`. Reads and writes never fail: what
-/// does not exist reads as 0 and swallows writes.
+/// All calls may come from any thread. None waits for pixel work except `reset` and the writes that are one, or that take
+/// a queue back from a device with legacy registers; these wait for the command in hand. Reads and writes never fail:
+/// what does not exist reads as 0 and swallows writes.
 public protocol PCIFunction: AnyObject, Sendable {
   /// Bytes of configuration space: 256 or 4096.
   var configurationSpaceSize: Int { get }

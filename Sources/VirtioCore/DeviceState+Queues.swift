@@ -102,7 +102,7 @@ extension DeviceState {
       queue.vector = vector
       return true
     }
-    if isTakenBack { worker.withLock { follow(&$0) } }
+    if isTakenBack { followHere() }
   }
 
   /// The driver gives a queue a vector. `vector` must exist or be `QueueSetup.noVector`.

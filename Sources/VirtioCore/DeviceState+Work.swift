@@ -29,9 +29,9 @@ extension DeviceState {
     }
   }
 
-  /// Works on the calling thread, unless another is at it; that one then takes the new bits too.
+  /// Works on the calling thread, unless another is at it or about to follow; that one then takes the new bits too.
   private func workInline() {
-    while doorbell.isRung {
+    while doorbell.isRung, followers.load(ordering: .sequentiallyConsistent) == 0 {
       let worked: Void? = worker.withLockIfAvailable { work(&$0) }
       if worked == nil { return }
     }
@@ -41,7 +41,23 @@ extension DeviceState {
   func runThread() {
     while !isStopping.load(ordering: .acquiring) {
       doorbell.wait()
-      worker.withLock { work(&$0) }
+      repeat {
+        worker.withLock { work(&$0) }
+        while followers.load(ordering: .acquiring) != 0 { followed.wait() }
+      } while doorbell.isRung && !isStopping.load(ordering: .acquiring)
+    }
+  }
+
+  /// Follows the registers on the calling thread; who works the rings gives way to it after the buffer in hand.
+  ///
+  /// Inline, who rang meanwhile found the lock taken and left the bits to its holder.
+  func followHere() {
+    followers.add(1, ordering: .sequentiallyConsistent)
+    worker.withLock { follow(&$0) }
+    followers.subtract(1, ordering: .sequentiallyConsistent)
+    switch scheduling {
+    case .ownThread: followed.signal()
+    case .inline: workInline()
     }
   }
 
@@ -52,9 +68,9 @@ extension DeviceState {
     doorbell.wake()
   }
 
-  /// Works until no bit is left.
+  /// Works until no bit is left, or another thread wants to follow the registers.
   private func work(_ worker: inout RingWorker) {
-    while !isStopping.load(ordering: .acquiring) {
+    while !isStopping.load(ordering: .acquiring), followers.load(ordering: .acquiring) == 0 {
       let taken = doorbell.take()
       guard taken != 0 else { return }
       worker.remembered |= taken & ~Doorbell.control
@@ -251,8 +267,8 @@ extension DeviceState {
       return (isAtWork, isAwaited ? nil : registers.interrupts)
     }
     if interface == .legacy {
-      worker.withLock { follow(&$0) }
-    } else if isAtWork || worker.withLockIfAvailable({ follow(&$0) }) == nil {
+      followHere()
+    } else if isAtWork || scheduling == .inline || worker.withLockIfAvailable({ follow(&$0) }) == nil {
       // Without rings there is nothing to finish, and nobody to wait for.
       ring(Doorbell.control)
     }
@@ -268,7 +284,7 @@ extension DeviceState {
       resets.forced.store(registers.resetsRequested, ordering: .releasing)
       epoch.add(1, ordering: .releasing)
     }
-    worker.withLock { follow(&$0) }
+    followHere()
   }
 
   /// Ring faults so far, and the last.

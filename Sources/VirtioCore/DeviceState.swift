@@ -16,8 +16,9 @@ public enum Scheduling: Sendable {
 /// A virtio device without a bus: status, features and queue setup, which a transport's registers program, and the
 /// rings, which the device's thread works.
 ///
-/// Register calls come on any thread, take the short lock and never wait for the rings. What the rings need of the
-/// registers is copied by the device's thread when `epoch` has moved.
+/// Register calls come on any thread, take the short lock and do not wait for the rings, except that a legacy driver's
+/// reset and its taking back of a queue wait for the buffer in hand. What the rings need of the registers is copied by
+/// the device's thread when `epoch` has moved.
 package final class DeviceState: Sendable {
   package let device: any VirtioDevice
   package let memory: GuestMemory
@@ -32,6 +33,10 @@ package final class DeviceState: Sendable {
   /// Moves, under the registers' lock, with every change that the rings have to follow.
   let epoch = Atomic<UInt64>(1)
   let resets = Virtqueue.HostResets()
+  /// Threads that want to follow the registers themselves: the rings wait for them, not they for the rings.
+  let followers = Atomic(0)
+  /// A follower is done; only the device's own thread waits for that.
+  let followed = Event()
   let isStopping = Atomic(false)
 
   /// A device as after power-on.

@@ -3,7 +3,8 @@ import GuestRAM
 
 @testable import VirtioCore
 
-/// A device state with memory and one split ring that a test writes into; the rings are worked inline.
+/// A device state with memory and one split ring that a test writes into; the rings are worked inline unless said
+/// otherwise.
 final class SmallGuest {
   static let base: UInt64 = 0x10_0000
   let state: DeviceState
@@ -12,9 +13,9 @@ final class SmallGuest {
   var descriptors: UInt64 { state.queueSetup(0).descriptorArea }
   private var availableIndex: UInt16 = 0
 
-  init(_ device: any VirtioDevice) throws {
+  init(_ device: any VirtioDevice, scheduling: Scheduling = .inline) throws {
     let memory = GuestMemory()
-    state = DeviceState(device: device, memory: memory, scheduling: .inline, transportFeatures: .ringReset)
+    state = DeviceState(device: device, memory: memory, scheduling: scheduling, transportFeatures: .ringReset)
     block = try RAMBlock(base: Self.base, size: 1 << 20)
     let region = try MappedRegion(
       fileDescriptor: block.descriptor, offset: 0, count: UInt64(block.size), writable: true)
