@@ -182,7 +182,7 @@ extension DeviceState {
   }
 
   /// Handles what the driver announced before it reset the device, at most one buffer for each entry; true when that
-  /// raised an interrupt. Stops at once when the host resets the device.
+  /// raised an interrupt. Stops at once at a forced reset.
   private func finish(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
     for _ in 0..<queue.size where resets.forced.load(ordering: .acquiring) <= worker.resetsDone {
       let isMore = memory.withAccess { access in
@@ -226,7 +226,7 @@ extension DeviceState {
     }
   }
 
-  /// Tells the driver of used buffers if it wants to know, and says whether it did; not after the host's reset.
+  /// Tells the driver of used buffers if it wants to know, and says whether it did; not after a forced reset.
   @discardableResult
   private func interrupt(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
     guard resets.forced.load(ordering: .acquiring) <= worker.resetsDone,
@@ -253,34 +253,39 @@ extension DeviceState {
   ///
   /// What it wrote is gone at once. If the device was at work, the device's thread first finishes the buffers that were
   /// announced before, so that their interrupts still come, and then lets go; until then `status` does not read 0.
-  /// A legacy driver does not look twice: for it this returns when the rings are let go of.
+  /// A legacy driver does not look twice: for it this finishes the buffer in hand alone, and returns when the rings
+  /// are let go of.
   func resetByDriver(_ interface: DriverInterface) {
+    guard interface == .modern else {
+      reset()
+      registers.withLock { $0.interrupts }?.resetCompleted()
+      return
+    }
     let (isAtWork, interrupts) = registers.withLock { registers in
       // After a reset that is not carried out yet there is the same work to finish.
       let isAtWork = registers.isAtWork
-      let isAwaited = isAtWork && interface == .modern
       registers.clear()
       registers.resetsRequested &+= 1
-      registers.showsReset = isAwaited
-      registers.isResetUnseen = isAwaited
+      registers.showsReset = isAtWork
+      registers.isResetUnseen = isAtWork
       epoch.add(1, ordering: .releasing)
-      return (isAtWork, isAwaited ? nil : registers.interrupts)
+      return (isAtWork, isAtWork ? nil : registers.interrupts)
     }
-    if interface == .legacy {
-      followHere()
-    } else if isAtWork || scheduling == .inline || worker.withLockIfAvailable({ follow(&$0) }) == nil {
-      // Without rings there is nothing to finish, and nobody to wait for.
+    // Without rings there is nothing to finish, and nobody to wait for.
+    if isAtWork || scheduling == .inline || worker.withLockIfAvailable({ follow(&$0) }) == nil {
       ring(Doorbell.control)
     }
     interrupts?.resetCompleted()
   }
 
-  /// Resets the device for its host: returns when the rings are let go of, after the buffer in hand at most.
+  /// Resets the device for its host, or for a legacy driver: returns when the rings are let go of, after the buffer in
+  /// hand at most.
   package func reset() {
     registers.withLock { registers in
       registers.clear()
       registers.resetsRequested &+= 1
       registers.showsReset = false
+      registers.isResetUnseen = false
       resets.forced.store(registers.resetsRequested, ordering: .releasing)
       epoch.add(1, ordering: .releasing)
     }

@@ -17,7 +17,7 @@ package final class Virtqueue {
   private var line: SlotLine?
   /// Entries of the ring.
   let size: UInt16
-  /// Resets carried out before the queue was set up; a later one of the host makes completions void.
+  /// Resets carried out before the queue was set up; a later forced one makes completions void.
   private let era: UInt64
   private let resets: HostResets
   private var isDetached = false
@@ -30,7 +30,7 @@ package final class Virtqueue {
     var written: UInt32?
   }
 
-  /// The last reset that the host asked for, among all resets.
+  /// The last reset after which no ring may be touched, among all resets: the host's, or a legacy driver's.
   package final class HostResets: Sendable {
     let forced = Atomic<UInt64>(0)
 
@@ -141,7 +141,7 @@ package final class Virtqueue {
 
   /// Gives the buffer back to the driver; with IN_ORDER not before those taken earlier (virtio 1.4 §2.7.9, §2.8.8).
   ///
-  /// After the host asked for a reset, or the driver reset the queue, nothing is written any more: the ring is not the
+  /// After a forced reset, or when the driver has reset the queue, nothing is written any more: the ring is not the
   /// device's.
   ///
   /// - Parameter written: bytes written from the start of the device-writable part (virtio 1.4 §2.7.8.2).

@@ -23,6 +23,27 @@ import Testing
     #expect(device.resets.load(ordering: .relaxed) == 2)
   }
 
+  @Test("a legacy driver's reset waits for the buffer in hand, and for no other")
+  func legacyReset() throws {
+    let device = HeldDevice()
+    let guest = try SmallGuest(device)
+    let state = guest.state
+    state.writeStatus([.acknowledge, .driver, .driverOK], by: .legacy)
+    state.setLegacyRing(0, at: SmallGuest.base, alignment: 4096)
+    for _ in 0..<2 { guest.offer(available: SmallGuest.base + 64 * 16) { _ in } }
+    device.holdNext()
+    let first = try HostThread(name: "first vCPU") { state.notifyLegacy(0) }
+    device.waitUntilHeld()
+    let second = try HostThread(name: "second vCPU") { state.writeStatus([], by: .legacy) }
+    while state.queueSetup(0).isEnabled {}
+    device.goOn()
+    second.join()
+    #expect(state.status == [])
+    #expect(device.processed.load(ordering: .relaxed) == 1)
+    #expect(device.resets.load(ordering: .relaxed) == 1)
+    first.join()
+  }
+
   @Test("a legacy driver takes a queue back though the device never gets done with another")
   func takeBack() throws {
     let device = HeldDevice()
