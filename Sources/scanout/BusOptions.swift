@@ -19,6 +19,9 @@ struct BusOptions: ParsableArguments {
       "Features not to offer, with commas between: \(WithheldFeature.allNames).", valueName: "features"))
   var without: [WithheldFeatures] = []
 
+  /// Whether everything is as it is without being said.
+  var isUntouched: Bool { transport == .modern && !pcie && !doorbellPages && without.isEmpty }
+
   /// The same for the device.
   var options: VirtioPCIOptions {
     var options = VirtioPCIOptions()

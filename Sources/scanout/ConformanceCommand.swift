@@ -63,6 +63,11 @@ struct ConformanceCommand: ParsableCommand {
       throw ValidationError(
         "--device goes with in-process alone: other targets have the device that they have")
     }
+    guard bus.isUntouched || target == .inProcess else {
+      throw ValidationError(
+        "--transport, --pcie, --doorbell-pages and --without go with in-process alone: other targets have the bus "
+          + "that they have")
+    }
   }
 
   func run() throws {
@@ -131,7 +136,10 @@ enum ConformanceTargetName: ExpressibleByArgument, Equatable {
     switch (parts.first, parts.dropFirst().first) {
     case ("in-process", nil): self = .inProcess
     case ("vfio-user", let socket?): self = .vfioUser(socket: socket)
-    case ("qtest", let command?): self = .qtest(command: command.split(separator: " ").map(String.init))
+    case ("qtest", let command?):
+      let words = command.split(separator: " ").map(String.init)
+      guard !words.isEmpty else { return nil }
+      self = .qtest(command: words)
     default: return nil
     }
   }

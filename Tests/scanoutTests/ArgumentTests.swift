@@ -116,6 +116,9 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       "--without edid goes with --device gpu"
     ), (["serve", "--vfio-user", "a", "--transport", "old"], "'modern', 'transitional' or 'legacy'"),
     (["serve", "--vfio-user", "a", "--transport", "legacy", "--doorbell-pages"], "--doorbell-pages is for"),
+    (["conformance", "vfio-user:a", "--pcie"], "go with in-process alone"),
+    (["conformance", "vfio-user:a", "--without", "packed"], "go with in-process alone"),
+    (["conformance", "qtest: "], "qtest: "),
     (["screenshot", "a.png"], "--control"), (["screenshot", "--control", "c"], "<file>"),
     (["screenshot", "--control", "c", "a.gif"], "let it end in .png or .ppm"),
     (["screenshot", "--control", "c", "png"], "let it end in .png or .ppm"),
