@@ -58,7 +58,7 @@ struct PackedPosition: Equatable {
   /// The flags of a used descriptor here: both as the wrap counter (§2.8.1).
   var usedFlags: UInt16 { wrap ? Descriptor.available | Descriptor.used : 0 }
 
-  /// Whether `event` is one of the last `count` descriptors before this position.
+  /// Whether `event`, a place in the ring, is one of the last `count` descriptors before this position.
   func hasPassed(_ event: PackedPosition, within count: Int, in size: Int) -> Bool {
     // Two rounds of the ring, one for each value of the wrap counter, come back to where they started.
     let rounds = 2 * size

@@ -146,6 +146,7 @@ final class PackedQueue: Ring {
     case NotificationPolicy.disable: return false
     case NotificationPolicy.oneDescriptor where hasEventIndex:
       let event = PackedPosition(encoded: SharedField(areas.driverEvents, at: 0).loadRelaxed(in: access))
+      guard event.offset < size else { return true }
       return nextUsed.hasPassed(event, within: undecided, in: size)
     default: return true
     }

@@ -163,6 +163,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [3, 0x7fff, 0x8003, 0xffff] as [UInt16])
+  func `an event beyond the ring's end is taken as asking for every one`(_ event: UInt16) throws {
+    let bench = try QueueBench(size: 3, Self.features.union(.eventIndex))
+    bench.packed.setDriverEvents(PackedRing.EventFlags.descriptor, event)
+    for _ in 0..<6 {
+      _ = try bench.ring.offer([RingDescriptor(address: QueueBench.base, length: 1)])
+      try bench.serve()
+      #expect(bench.wantsInterrupt())
+      _ = try bench.ring.takeUsed()
+    }
+  }
+
   @Test(arguments: [false, true]) func `doorbells are suppressed and asked for`(_ hasEvents: Bool) throws {
     let bench = try QueueBench(size: 3, Self.features.union(hasEvents ? .eventIndex : []))
     let part = [RingDescriptor(address: QueueBench.base, length: 1)]
