@@ -35,6 +35,9 @@ package enum PowerManagement {
     return capability
   }
 
-  /// Whether the function is in D0; in any other state it answers nothing but configuration accesses.
+  /// Whether the function is in D0; in D3hot it answers nothing but configuration accesses.
   package static func isFullyOn(_ control: UInt32) -> Bool { control & 3 == 0 }
+
+  /// Whether a power state is one that the function has: a write of another is discarded.
+  package static func isSupported(_ control: UInt32) -> Bool { control & 3 == 0 || control & 3 == 3 }
 }

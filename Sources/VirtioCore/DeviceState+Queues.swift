@@ -77,9 +77,7 @@ extension DeviceState {
   /// device's thread has let go of it, it is as after a reset of the device. Ignored unless RING_RESET was accepted.
   package func resetQueue(_ index: UInt16) {
     changeQueue(index) { queue, registers in
-      guard registers.accepted.contains(.ringReset), registers.status.contains(.featuresOK),
-        queue.isEnabled
-      else { return }
+      guard registers.accepted.contains(.ringReset), registers.status.contains(.featuresOK) else { return }
       queue.isResetting = true
     }
   }

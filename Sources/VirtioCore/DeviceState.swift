@@ -135,6 +135,12 @@ package final class DeviceState: Sendable {
       registers.isSuspending = true
     }
     registers.status = asked
+    if asked.contains(.featuresOK), !registers.accepted.contains(.ringPacked) {
+      // A size that only packed rings may have was chosen before the driver chose split ones (§4.1.4.3.1).
+      for index in registers.queues.indices where registers.queues[index].size.nonzeroBitCount != 1 {
+        registers.queues[index].size = registers.queues[index].maximumSize
+      }
+    }
   }
 
   /// A write to the status of a suspended device: DRIVER_OK lets it go on (virtio 1.4 §3.4). Says whom to tell of a

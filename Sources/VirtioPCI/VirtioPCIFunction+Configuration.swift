@@ -20,7 +20,17 @@ extension VirtioPCIFunction {
     func touches(_ place: Int?) -> Bool { place.map { touched.overlaps($0..<$0 + 2) } ?? false }
     let places = layout.places
     if let control = places.expressControl, asksForReset(control, offset, bytes) { return reset() }
-    registers.withLock { $0.space.write(at: offset, bytes) }
+    registers.withLock { registers in
+      let power = places.powerControl.map { registers.space.value(at: $0, width: 1) }
+      registers.space.write(at: offset, bytes)
+      // A power state that the function has not is discarded (PCI Power Management 1.2 §3.2.4).
+      if let control = places.powerControl, let power,
+        !PowerManagement.isSupported(registers.space.value(at: control, width: 1))
+      {
+        let last = [UInt8(truncatingIfNeeded: power)]
+        unsafe registers.space.write(at: control, last.span.bytes)  // a UInt8 has no hole
+      }
+    }
     if touches(ConfigSpace.Offset.command) || touches(places.powerControl) { followCommand() }
     if touches(places.msixControl) { followVectorControl() }
     writeThroughWindow(at: offset, bytes)

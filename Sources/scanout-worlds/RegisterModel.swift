@@ -67,7 +67,9 @@ struct RegisterModel: Hashable {
     case .queueEnable:
       if value == 1, isFree, status & Bit.featuresOK != 0, isWellFormed(queue) { queue.isEnabled = true }
     case .queueReset:
-      if value == 1, !isFree, has(40) { queue = Queue(size: RegisterBench.queueSizes[Int(queueSelect)]) }
+      if value == 1, status & Bit.featuresOK != 0, has(40) {
+        queue = Queue(size: RegisterBench.queueSizes[Int(queueSelect)])
+      }
     case .descriptors: if isFree { queue.descriptors = value }
     case .descriptorsHigh: if isFree { queue.descriptors = queue.descriptors & 0xffff_ffff | value << 32 }
     case .driver: if isFree { queue.driver = value }
@@ -101,6 +103,10 @@ struct RegisterModel: Hashable {
     }
     status = asked
     if status != 0 { lingering = 0 }
+    guard status & Bit.featuresOK != 0, !has(34) else { return }
+    for index in queues.indices where queues[index].size & (queues[index].size - 1) != 0 {
+      queues[index].size = RegisterBench.queueSizes[index]
+    }
   }
 
   /// A device at work whose ring lies where no memory is asks for a reset.

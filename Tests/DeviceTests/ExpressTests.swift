@@ -74,4 +74,17 @@ import Testing
     }
     try bench.expectSane()
   }
+
+  @Test(arguments: [1, 2] as [UInt32], DevicePath.allCases)
+  func `a power state that there is not is discarded`(_ state: UInt32, _ path: DevicePath) throws {
+    let bench = try makeBench(path)
+    let control = try place(
+      PCILayout.CapabilityID.powerManagement, PCILayout.PowerManagement.control, bench)
+    try bench.machine.writeConfig(control, width: 2, state)
+    #expect(try bench.machine.readConfig(control, width: 2) & 3 == 0)
+    try bench.expectSane()
+    try bench.machine.writeConfig(control, width: 2, 3)
+    try bench.machine.writeConfig(control, width: 1, state)
+    #expect(try bench.machine.readConfig(control, width: 2) & 3 == 3)
+  }
 }

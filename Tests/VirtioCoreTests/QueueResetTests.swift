@@ -31,7 +31,7 @@ import Testing
     #expect(device.resets.load(ordering: .relaxed) == 0)
   }
 
-  @Test("a queue is not reset without the feature, before features are agreed on, or before it is enabled")
+  @Test("a queue is not reset without the feature or before features are agreed on")
   func refused() throws {
     try guest.bringUp([.version1])
     state.resetQueue(0)
@@ -43,6 +43,26 @@ import Testing
     state.resetQueue(2)
     state.resetQueue(0xffff)
     #expect(!state.queueSetup(0).isResetting)
+  }
+
+  @Test("a queue that was only programmed is reset too")
+  func programmed() throws {
+    try guest.bringUp([.version1, .ringReset])
+    state.setQueueSize(1, 2)
+    state.setDriverArea(1, 0x1000)
+    state.resetQueue(1)
+    #expect(state.queueSetup(1) == QueueSetup(maximumSize: 8))
+  }
+
+  @Test("a size that only packed rings may have does not outlast the choice of split ones")
+  func size() {
+    state.writeStatus([.acknowledge, .driver])
+    state.acceptWord(1, FeatureSet.ringPacked.union(.version1).word(1))
+    state.setQueueSize(0, 3)
+    state.setQueueSize(1, 4)
+    state.acceptWord(1, 1)
+    state.writeStatus([.featuresOK])
+    #expect(state.queueSetup(0).size == 64 && state.queueSetup(1).size == 4)
   }
 
   @Test("until the device's thread has let go of a queue it reads as being reset and takes nothing")
