@@ -125,6 +125,9 @@ package final class QtestTarget: ConformanceTarget {
       .cursors: "QEMU's monitor does not show the cursor",
     ]
     if gpu == nil { hidden[.pictures] = "the command names no GPU of QEMU's with id=" }
+    if command.contains(where: { $0.contains("vfio-user-pci") }) {
+      hidden[.vectorTable] = "QEMU keeps the MSI-X table in front of a vfio-user device"
+    }
     return hidden
   }
 

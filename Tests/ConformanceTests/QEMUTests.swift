@@ -72,7 +72,7 @@ import Testing
     Self.expectNoFailure(report, but: row.departures)
   }
 
-  @Test func `QEMU's GPU with three outputs departs nowhere else, its pictures seen`() {
+  @Test func `QEMU's GPU with three outputs departs nowhere else, its pictures seen`() throws {
     let command = [
       Self.qemu, "-machine", "q35", "-vga", "none", "-device", "virtio-gpu-pci,id=gpu0,max_outputs=3",
     ]
@@ -81,6 +81,7 @@ import Testing
     #expect(report.loss == nil)
     #expect(report.results.count == cases.count)
     Self.expectNoFailure(report, but: Self.ofGPU)
+    #expect(try report.hiddenCases.isSubset(of: NotObservable.list("qtest with a GPU of QEMU's own")))
     for name in ["gpu.picture-of-every-format", "gpu.several-heads-pictures"] {
       #expect(report.results.first { $0.conformanceCase.name == name }?.verdict.name == "passed")
     }
