@@ -10,19 +10,23 @@ package final class Display {
   private let edids: [EDID]
   private let limits: DisplayLimits
   private let budget: MemoryBudget
+  private let memory: GuestMemory
   private let publisher: DisplayPublisher
   private var resources: [ResourceID: Resource] = [:]
   private var scanouts: [Scanout?]
 
   /// - Parameters:
   ///   - outputs: the preferred size of each output; as many as the publisher has.
+  ///   - memory: the guest's, which front-ends read blobs from.
   ///   - budget: what everything that a guest makes this display hold is charged to.
   package init(
-    outputs: [OutputMode], limits: DisplayLimits, budget: MemoryBudget, publisher: DisplayPublisher
+    outputs: [OutputMode], memory: GuestMemory, limits: DisplayLimits, budget: MemoryBudget,
+    publisher: DisplayPublisher
   ) {
     precondition(outputs.count == publisher.outputs.count)
     modes = outputs
     edids = outputs.enumerated().map { EDID(mode: $1, index: $0) }
+    self.memory = memory
     self.limits = limits
     self.budget = budget
     self.publisher = publisher
@@ -38,6 +42,7 @@ package final class Display {
     case .edid(let number): return .edid(edids[try output(number)])
     case .createResource(let id, let format, let width, let height):
       try createResource(id, format, width, height)
+    case .createBlob(let id, let size, let ranges): try createBlob(id, size, ranges, in: access)
     case .releaseResource(let id): try releaseResource(id)
     case .setScanout(let number, let source): try setScanout(try output(number), source)
     case .flush(let id, let rectangle): try flush(try resource(id), rectangle)
@@ -45,13 +50,13 @@ package final class Display {
       try transfer(try resource(id), rectangle, offset, in: access)
     case .attachBacking(let id, let ranges):
       let resource = try resource(id)
-      guard resource.backing == nil else { throw .backingExists }
-      resource.backing = try Backing(ranges, budget: budget, in: access)
+      guard !resource.hasBacking else { throw .backingExists }
+      try resource.attach(try Backing(ranges, budget: budget, in: access))
     case .detachBacking(let id):
       let resource = try resource(id)
-      guard resource.backing != nil else { throw .noBacking }
-      resource.backing = nil
-    case .updateCursor(let position, let source): try updateCursor(position, source)
+      guard resource.hasBacking else { throw .noBacking }
+      resource.detach()
+    case .updateCursor(let position, let source): try updateCursor(position, source, in: access)
     case .moveCursor(let position):
       publisher.outputs[try output(position.output)].moveCursor(x: position.x, y: position.y)
     }
@@ -60,6 +65,8 @@ package final class Display {
 
   /// Drops everything that a driver made and turns every output off, as after power-on.
   package func reset() {
+    // Front-ends may be at the guest's pages of one.
+    for resource in resources.values { resource.detach() }
     resources.removeAll()
     for index in scanouts.indices {
       scanouts[index] = nil
@@ -79,7 +86,18 @@ package final class Display {
     guard resources.count < limits.maxResources,
       let pixels = PixelStore(width: width, height: height, format: format, budget: budget)
     else { throw .outOfMemory }
-    resources[id] = Resource(id: id, pixels: pixels)
+    resources[id] = Resource(id: id, .picture(Resource.Picture(pixels)))
+  }
+
+  private func createBlob(
+    _ id: ResourceID, _ size: UInt64, _ ranges: [GuestRange], in access: borrowing GuestAccess
+  ) throws(DisplayFault) {
+    guard resources[id] == nil else { throw .resourceExists }
+    guard resources.count < limits.maxResources,
+      let blob = Blob(size: size, memory: memory, budget: budget)
+    else { throw .outOfMemory }
+    if !ranges.isEmpty { try blob.attach(try Backing(ranges, budget: budget, in: access)) }
+    resources[id] = Resource(id: id, .blob(blob))
   }
 
   private func releaseResource(_ id: ResourceID) throws(DisplayFault) {
@@ -89,6 +107,7 @@ package final class Display {
       scanouts[index] = nil
       publisher.outputs[index].show(nil)
     }
+    resource.detach()
   }
 
   private func setScanout(_ output: Int, _ source: ScanoutSource?) throws(DisplayFault) {
@@ -99,7 +118,8 @@ package final class Display {
     }
     let resource = try resource(source.resource)
     let rectangle = source.rectangle
-    guard !rectangle.isEmpty, resource.holds(rectangle) else { throw .badRectangle }
+    let pixels = try pixels(of: resource, source.layout)
+    guard !rectangle.isEmpty, pixels.holds(rectangle) else { throw .badRectangle }
     let width = Int(rectangle.width), height = Int(rectangle.height)
     let room: SurfaceRoom
     if let current = scanouts[output]?.room, current.width == width, current.height == height {
@@ -108,13 +128,40 @@ package final class Display {
       guard let new = SurfaceRoom(width: width, height: height, budget: budget) else { throw .outOfMemory }
       room = new
     }
-    scanouts[output] = Scanout(resource: resource, rectangle: rectangle, room: room)
-    publisher.outputs[output].show(
-      OutputState.View(pixels: resource.pixels, rectangle: rectangle, room: room))
+    scanouts[output] = Scanout(resource: resource, source: pixels, rectangle: rectangle, room: room)
+    publisher.outputs[output].show(OutputState.View(source: pixels, rectangle: rectangle, room: room))
+  }
+
+  /// The pixels of a resource, which lie in a blob as `layout` says.
+  private func pixels(of resource: Resource, _ layout: BlobLayout?) throws(DisplayFault) -> PixelSource {
+    switch (resource.content, layout) {
+    case (.picture(let picture), nil): return .pixels(picture.pixels)
+    case (.blob(let blob), let layout?):
+      let sides = 1...limits.maxDimension
+      guard sides.contains(layout.width), sides.contains(layout.height) else { throw .badDimension }
+      guard layout.fits(in: blob.size) else { throw .badLayout }
+      return .blob(blob, layout)
+    default: throw .wrongKind
+    }
+  }
+
+  /// Whether a rectangle to be flushed lies inside the resource. A blob has no sides of its own: it has those of the
+  /// pictures that outputs show of it, and while none does, any will do.
+  private func holds(_ resource: Resource, _ rectangle: Rectangle) -> Bool {
+    if case .picture(let picture) = resource.content {
+      return rectangle.fits(width: picture.pixels.width, height: picture.pixels.height)
+    }
+    var isShown = false
+    for index in scanouts.indices {
+      guard let scanout = scanouts[index], scanout.resource === resource else { continue }
+      if scanout.source.holds(rectangle) { return true }
+      isShown = true
+    }
+    return !isShown
   }
 
   private func flush(_ resource: Resource, _ rectangle: Rectangle) throws(DisplayFault) {
-    guard resource.holds(rectangle) else { throw .badRectangle }
+    guard holds(resource, rectangle) else { throw .badRectangle }
     for index in scanouts.indices {
       guard let scanout = scanouts[index], scanout.resource === resource,
         let part = rectangle.intersection(scanout.rectangle)
@@ -130,29 +177,33 @@ package final class Display {
   private func transfer(
     _ resource: Resource, _ rectangle: Rectangle, _ offset: UInt64, in access: borrowing GuestAccess
   ) throws(DisplayFault) {
-    guard let backing = resource.backing else { throw .noBacking }
-    guard resource.holds(rectangle) else { throw .badRectangle }
+    guard resource.hasBacking else { throw .noBacking }
+    // What is in a blob's pages is in the blob.
+    guard case .picture(let picture) = resource.content, let backing = picture.backing else { return }
+    guard holds(resource, rectangle) else { throw .badRectangle }
     guard !rectangle.isEmpty else { return }
     // Both sides have the picture's stride; the first row starts at `offset` here and at the rectangle's
     // corner there.
-    let stride = resource.pixels.stride
+    let stride = picture.pixels.stride
     let copy = RowCopy(
       sourceOffset: offset, sourceStride: stride,
       destinationOffset: Int(rectangle.y) * stride + Int(rectangle.x) * PixelFormat.bytesPerPixel,
       destinationStride: stride, rowBytes: Int(rectangle.width) * PixelFormat.bytesPerPixel,
       rows: Int(rectangle.height))
-    try resource.pixels.withPixels { (pixels: inout PageMemory) throws(DisplayFault) in
+    try picture.pixels.withPixels { (pixels: inout PageMemory) throws(DisplayFault) in
       var bytes = pixels.mutableBytes
       try backing.copyRows(copy, into: &bytes, in: access)
     }
   }
 
-  private func updateCursor(_ position: CursorPosition, _ source: CursorSource?) throws(DisplayFault) {
+  private func updateCursor(
+    _ position: CursorPosition, _ source: CursorSource?, in access: borrowing GuestAccess
+  ) throws(DisplayFault) {
     let output = publisher.outputs[try output(position.output)]
     var picture: CursorPicture?
     if let source {
-      let pixels = try resource(source.resource).pixels
-      picture = try CursorPicture(pixels, hotX: source.hotX, hotY: source.hotY, budget: budget)
+      picture = try CursorPicture(
+        try resource(source.resource), hotX: source.hotX, hotY: source.hotY, budget: budget, in: access)
     }
     output.updateCursor(x: position.x, y: position.y, picture)
   }

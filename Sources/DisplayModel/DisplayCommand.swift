@@ -23,6 +23,8 @@ package enum DisplayCommand: Sendable, Equatable {
   case edid(output: UInt32)
   /// A new resource, black.
   case createResource(ResourceID, PixelFormat, width: UInt32, height: UInt32)
+  /// A new resource that is so many bytes of the guest's pages; it has no pages yet if there are no ranges.
+  case createBlob(ResourceID, size: UInt64, [GuestRange])
   /// The end of a resource, wherever it is shown.
   case releaseResource(ResourceID)
   /// Shows a rectangle of a resource on an output, or nothing.
@@ -45,10 +47,13 @@ package enum DisplayCommand: Sendable, Equatable {
 package struct ScanoutSource: Sendable, Equatable {
   package var resource: ResourceID
   package var rectangle: Rectangle
+  /// How the picture lies in a blob; nil for a resource that is a picture.
+  package var layout: BlobLayout?
 
-  package init(resource: ResourceID, rectangle: Rectangle) {
+  package init(resource: ResourceID, rectangle: Rectangle, layout: BlobLayout? = nil) {
     self.resource = resource
     self.rectangle = rectangle
+    self.layout = layout
   }
 }
 
@@ -106,8 +111,12 @@ package enum DisplayFault: Error, Equatable, CaseIterable {
   case backingExists
   /// Some of the backing is not (or no longer) guest memory that can be read.
   case backingNotMapped
-  /// The rectangle's rows reach past the end of the backing.
+  /// The rectangle's rows reach past the end of the backing, or a blob is larger than its pages.
   case backingTooShort
+  /// The resource is a blob where a picture is wanted, or the reverse.
+  case wrongKind
+  /// The picture's rows overlap, or reach past the end of the blob.
+  case badLayout
   /// The resource does not have the size of a cursor.
   case badCursorSize
   /// The hot spot lies outside the image.

@@ -51,9 +51,9 @@ struct FinishedSurface: ~Copyable {
       height: rectangle.height)
     let stride = Int(view.rectangle.width) * PixelFormat.bytesPerPixel
     var target = memory!.mutableBytes
-    view.pixels.copy(
+    view.source.copy(
       source, to: &target, at: Int(rectangle.y) * stride + Int(rectangle.x) * PixelFormat.bytesPerPixel,
-      stride: stride, fourthByte: .zero)
+      stride: stride)
   }
 
   /// Lends it to `body`; nil without a call while there is none.

@@ -19,7 +19,7 @@ struct OutputState {
 
   /// A rectangle of somebody's pixels.
   struct View {
-    let pixels: PixelStore
+    let source: PixelSource
     let rectangle: Rectangle
     let room: SurfaceRoom
 
@@ -67,7 +67,7 @@ struct OutputState {
   mutating func show(_ new: View?) -> View? {
     let old = view
     if old == nil && new == nil { return nil }
-    if let old, let new, old.pixels === new.pixels, old.rectangle == new.rectangle {
+    if let old, let new, old.source.isSame(as: new.source), old.rectangle == new.rectangle {
       // The same again: the driver wants it shown as it is now.
       addDamage(new.bounds)
       return nil

@@ -1,21 +1,54 @@
 import FrontEndAPI
 import GuestRAM
 
-/// A picture that a guest made, with the guest's pages that are its backing; the device's thread alone knows
-/// it.
+/// What a guest made and named; the device's thread alone knows it.
 final class Resource {
   let id: ResourceID
-  let pixels: PixelStore
-  var backing: Backing?
+  let content: Content
 
-  init(id: ResourceID, pixels: PixelStore) {
-    self.id = id
-    self.pixels = pixels
+  enum Content {
+    /// A picture, with the guest's pages that transfers come from.
+    case picture(Picture)
+    /// The guest's pages themselves.
+    case blob(Blob)
   }
 
-  /// Whether the rectangle lies inside the picture.
-  func holds(_ rectangle: Rectangle) -> Bool {
-    rectangle.fits(width: pixels.width, height: pixels.height)
+  /// Pixels of the device's own and the guest's pages that are their backing.
+  final class Picture {
+    let pixels: PixelStore
+    var backing: Backing?
+
+    init(_ pixels: PixelStore) { self.pixels = pixels }
+  }
+
+  init(id: ResourceID, _ content: Content) {
+    self.id = id
+    self.content = content
+  }
+
+  var hasBacking: Bool {
+    switch content {
+    case .picture(let picture): picture.backing != nil
+    case .blob(let blob): blob.hasPages
+    }
+  }
+
+  /// Gives it pages; it has none.
+  ///
+  /// - Throws: `.backingTooShort` when a blob needs more.
+  func attach(_ backing: Backing) throws(DisplayFault) {
+    switch content {
+    case .picture(let picture): picture.backing = backing
+    case .blob(let blob): try blob.attach(backing)
+    }
+  }
+
+  /// Takes its pages away; when this has returned nobody reads them.
+  func detach() {
+    switch content {
+    case .picture(let picture): picture.backing = nil
+    case .blob(let blob): blob.detach()
+    }
   }
 }
 
@@ -31,6 +64,9 @@ final class Backing {
   private let charge: MemoryCharge
   /// What is charged for a list that has more extents than there were entries; nil if it has not.
   private var furtherCharge: MemoryCharge?
+  /// The generation of the map in which some of the ranges were found not to be memory; 0 for none. Whoever asks for
+  /// band after band is not to look them all up each time.
+  private var lostGeneration: UInt64 = 0
 
   /// Validates the ranges; their number is bounded by whoever decoded them, and none is empty.
   init(_ ranges: [GuestRange], budget: MemoryBudget, in access: borrowing GuestAccess) throws(DisplayFault) {
@@ -76,20 +112,25 @@ final class Backing {
   /// How long the run is, in bytes.
   var byteCount: UInt64 { list.byteCount }
 
-  /// Copies rows out of the run into a resource's pixels.
+  /// Copies rows out of the run.
   func copyRows(
-    _ copy: RowCopy, into pixels: inout MutableRawSpan, in access: borrowing GuestAccess
+    _ copy: RowCopy, into target: inout MutableRawSpan, in access: borrowing GuestAccess
   ) throws(DisplayFault) {
     if !list.isUsable(in: access) { try buildAnew(in: access) }
     do {
-      try list.copyRows(copy, into: &pixels, in: access)
+      try list.copyRows(copy, into: &target, in: access)
     } catch {
       throw error == .outOfBounds ? .backingTooShort : .backingNotMapped
     }
   }
 
   private func buildAnew(in access: borrowing GuestAccess) throws(DisplayFault) {
-    let list = try Self.list(ranges, budget, in: access)
+    guard lostGeneration != access.generation else { throw .backingNotMapped }
+    let list: ScatterList
+    do { list = try Self.list(ranges, budget, in: access) } catch {
+      if error == .backingNotMapped { lostGeneration = access.generation }
+      throw error
+    }
     // The old list keeps its charge until there is one for the new.
     furtherCharge = try Self.furtherCharge(for: list, ranges, beyond: charge, budget)
     self.list = list

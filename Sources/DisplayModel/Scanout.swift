@@ -3,7 +3,8 @@ import FrontEndAPI
 /// What an output shows: a rectangle of a resource. The device's thread alone knows it.
 struct Scanout {
   let resource: Resource
-  /// Lies inside the resource and is not empty.
+  let source: PixelSource
+  /// Lies inside the source and is not empty.
   let rectangle: Rectangle
   let room: SurfaceRoom
 }

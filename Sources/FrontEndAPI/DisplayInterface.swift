@@ -173,7 +173,8 @@ public protocol DisplayFrontEnd: AnyObject, Sendable {
   /// Something changed on an output and the channel has not been asked since the last such call.
   ///
   /// Called on the device's thread, or on one that resets the device or attaches this front-end: wake a thread of
-  /// your own and return at once.
+  /// your own and return at once. To ask the channel from inside this call may never return: what is shown may lie in
+  /// guest memory, whose map the caller keeps still.
   func outputChanged(_ index: Int)
 }
 

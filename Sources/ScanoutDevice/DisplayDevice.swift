@@ -34,7 +34,7 @@ public final class DisplayDevice: Sendable {
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
     log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
-    gpu = try GPUDevice(outputs: outputs, limits: limits, log: log)
+    gpu = try GPUDevice(outputs: outputs, memory: memory, limits: limits, log: log)
     self.memory = memory
     do {
       // 0x038000: a display controller that is no VGA.

@@ -22,17 +22,19 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - outputs: the preferred size of each output, as many as `outputCounts` allows.
+  ///   - memory: the guest's, which front-ends read blobs from; the same that the rings are in.
   ///   - limits: what a guest may make it hold.
   ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
   /// - Throws: `HostError` when the host has no memory for its buffers.
   public init(
-    outputs: [OutputMode], limits: DisplayLimits = DisplayLimits(),
+    outputs: [OutputMode], memory: GuestMemory, limits: DisplayLimits = DisplayLimits(),
     log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
     let budget = MemoryBudget(limit: limits.memory)
     let publisher = DisplayPublisher(outputCount: outputs.count, label: "virtio-gpu display")
-    let display = Display(outputs: outputs, limits: limits, budget: budget, publisher: publisher)
+    let display = Display(
+      outputs: outputs, memory: memory, limits: limits, budget: budget, publisher: publisher)
     guard
       let handler = RequestHandler(
         display: display, limits: limits, budget: budget, counters: counters, log: log.map { RefusalLog($0) })
@@ -64,13 +66,16 @@ extension GPUDevice {
   /// VIRTIO_GPU_F_EDID
   package static let edidFeature = FeatureSet(bit: 1)
 
-  /// VIRTIO_GPU_F_EDID; no 3D, no blobs, no UUIDs.
-  package var offeredFeatures: FeatureSet { Self.edidFeature }
+  /// VIRTIO_GPU_F_RESOURCE_BLOB
+  package static let blobFeature = FeatureSet(bit: 3)
+
+  /// What there is without 3D.
+  package var offeredFeatures: FeatureSet { [Self.edidFeature, Self.blobFeature] }
 
   /// Control and cursor queue.
   package var queueSizes: [UInt16] { [256, 64] }
 
-  /// Bytes of `struct virtio_gpu_config`; without blob resources there is no `blob_alignment`.
+  /// Bytes of `struct virtio_gpu_config`; there is no `blob_alignment`.
   package var configurationSize: Int { 16 }
 
   /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets` (virtio 1.4 §5.7.4). The outputs never

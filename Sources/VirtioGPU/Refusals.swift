@@ -4,9 +4,10 @@ import Synchronization
 /// The kinds of refused requests that are told apart, for logs and statistics.
 public enum RefusalKind: Int, Sendable, CaseIterable {
   case noHeader, unknownType, wrongQueue, truncated, ringIndexNotOffered, unknownFormat, badBackingList,
-    noRoom
+    badBlob, noRoom
   case noSuchScanout, noSuchResource, resourceExists, badDimension, outOfMemory, badRectangle
-  case noBacking, backingExists, backingNotMapped, backingTooShort, badCursorSize, badHotSpot
+  case noBacking, backingExists, backingNotMapped, backingTooShort, wrongKind, badLayout
+  case badCursorSize, badHotSpot
 }
 
 /// One refused request, as a log gets to see it.

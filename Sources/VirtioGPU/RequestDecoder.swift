@@ -53,19 +53,25 @@ struct RequestDecoder {
       return .transfer(try at.resourceID(request), rectangle, offset: offset)
     case .resourceAttachBacking:
       let id = try at.resourceID(request)
-      return .attachBacking(id, try backingEntries(request, &at))
+      let count = try at.le32(request)
+      return .attachBacking(id, try backingEntries(count, request, &at))
+    case .resourceCreateBlob: return try createBlob(request, &at)
+    case .setScanoutBlob: return try setScanoutBlob(request, &at)
     case .resourceDetachBacking: return .detachBacking(try at.resourceID(request))
     case .updateCursor, .moveCursor: return try CursorDecoder.decode(request, type)
     }
   }
 
-  /// How long a request to attach backing is with all its entries, from its first 32 bytes.
-  func attachBackingSize(_ request: RawSpan, available: Int) throws(RequestFault) -> Int {
-    var at = WireCursor(at: ControlHeader.size + 4)
+  /// How long a request is with all the entries that follow it, from its structure.
+  func sizeWithEntries(
+    _ request: RawSpan, _ type: RequestType, available: Int
+  ) throws(RequestFault) -> Int {
+    guard let (offset, least) = type.entryCount else { return type.size }
+    var at = WireCursor(at: offset)
     let count = try at.le32(request)
     // Bounded by the limit and by what was sent before anything is allocated or copied.
-    guard 1...max(limits.maxBackingEntries, 1) ~= count else { throw .badEntryCount(count) }
-    let size = RequestType.resourceAttachBacking.size + Int(count) * Self.entrySize
+    guard least...max(limits.maxBackingEntries, least) ~= count else { throw .badEntryCount(count) }
+    let size = type.size + Int(count) * Self.entrySize
     guard size <= available else { throw .entriesMissing(count) }
     return size
   }
@@ -73,11 +79,10 @@ struct RequestDecoder {
   /// Bytes of one entry (`struct virtio_gpu_mem_entry`).
   static let entrySize = 16
 
+  /// Decodes as many entries as `sizeWithEntries` has found to be there.
   private func backingEntries(
-    _ request: RawSpan, _ at: inout WireCursor
+    _ count: UInt32, _ request: RawSpan, _ at: inout WireCursor
   ) throws(RequestFault) -> [GuestRange] {
-    _ = try attachBackingSize(request, available: request.byteCount)
-    let count = try at.le32(request)
     var ranges: [GuestRange] = []
     ranges.reserveCapacity(Int(count))
     for _ in 0..<count {
@@ -89,6 +94,47 @@ struct RequestDecoder {
       ranges.append(range)
     }
     return ranges
+  }
+
+  /// `struct virtio_gpu_resource_create_blob`: guest memory alone, for the other kinds belong to 3D, and so do the
+  /// objects that `blob_id` names.
+  private func createBlob(
+    _ request: RawSpan, _ at: inout WireCursor
+  ) throws(RequestFault) -> DisplayCommand {
+    let id = try at.resourceID(request)
+    let kind = try at.le32(request), flags = try at.le32(request), count = try at.le32(request)
+    let object = try at.le64(request), size = try at.le64(request)
+    guard kind == Self.guestBlob else { throw .badBlob(UInt64(kind)) }
+    guard flags & ~Self.blobFlags == 0 else { throw .badBlob(UInt64(flags)) }
+    guard object == 0 else { throw .badBlob(object) }
+    guard size > 0 else { throw .badBlob(size) }
+    return .createBlob(id, size: size, try backingEntries(count, request, &at))
+  }
+
+  /// VIRTIO_GPU_BLOB_MEM_GUEST
+  private static let guestBlob: UInt32 = 1
+  /// VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE, _SHAREABLE and _CROSS_DEVICE
+  private static let blobFlags: UInt32 = 7
+
+  /// `struct virtio_gpu_set_scanout_blob`; no format has a second plane, so the others' strides and offsets mean
+  /// nothing.
+  private func setScanoutBlob(
+    _ request: RawSpan, _ at: inout WireCursor
+  ) throws(RequestFault) -> DisplayCommand {
+    let rectangle = try at.rectangle(request)
+    let output = try at.le32(request)
+    // Resource 0 turns the output off, as in SET_SCANOUT.
+    guard let resource = ResourceID(try at.le32(request)) else { return .setScanout(output: output, nil) }
+    let width = try at.le32(request), height = try at.le32(request)
+    let rawFormat = try at.le32(request)
+    guard let format = PixelFormat(wire: rawFormat) else { throw .unknownFormat(rawFormat) }
+    try at.skip(4, request)  // padding
+    let stride = try at.le32(request)
+    try at.skip(12, request)
+    let offset = try at.le32(request)
+    let layout = BlobLayout(format: format, width: width, height: height, stride: stride, offset: offset)
+    return .setScanout(
+      output: output, ScanoutSource(resource: resource, rectangle: rectangle, layout: layout))
   }
 }
 

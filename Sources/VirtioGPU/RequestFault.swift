@@ -22,6 +22,9 @@ enum RequestFault: Error, Equatable {
   case entriesMissing(UInt32)
   /// A backing entry without length, or one that wraps around the end of the address space.
   case badEntry(UInt64)
+  /// A blob of host memory or of no kind, without size, of flags or of an object that mean nothing here: what the
+  /// field has.
+  case badBlob(UInt64)
   /// The driver left less room than the answer needs.
   case noRoom(Int)
   /// The display could not do it.
@@ -32,14 +35,16 @@ enum RequestFault: Error, Equatable {
   var responseType: ResponseType {
     switch self {
     case .noHeader, .unknownType, .wrongQueue: .unspecified
-    case .truncated, .ringIndexNotOffered, .unknownFormat, .noRoom: .invalidParameter
+    case .truncated, .ringIndexNotOffered, .unknownFormat, .badBlob, .noRoom: .invalidParameter
     case .resourceZero: .invalidResourceID
     case .badEntryCount, .entriesMissing, .badEntry: .unspecified
     case .display(let fault):
       switch fault {
       case .noSuchOutput: .invalidScanoutID
       case .noSuchResource, .resourceExists: .invalidResourceID
-      case .badDimension, .badRectangle, .backingTooShort, .badCursorSize, .badHotSpot: .invalidParameter
+      case .badDimension, .badRectangle, .backingTooShort, .wrongKind, .badLayout, .badCursorSize,
+        .badHotSpot:
+        .invalidParameter
       case .outOfMemory: .outOfMemory
       case .noBacking, .backingExists, .backingNotMapped: .unspecified
       }
@@ -57,6 +62,7 @@ enum RequestFault: Error, Equatable {
     case .unknownFormat: .unknownFormat
     case .resourceZero: .noSuchResource
     case .badEntryCount, .entriesMissing, .badEntry: .badBackingList
+    case .badBlob: .badBlob
     case .noRoom: .noRoom
     case .display(let fault):
       switch fault {
@@ -70,6 +76,8 @@ enum RequestFault: Error, Equatable {
       case .backingExists: .backingExists
       case .backingNotMapped: .backingNotMapped
       case .backingTooShort: .backingTooShort
+      case .wrongKind: .wrongKind
+      case .badLayout: .badLayout
       case .badCursorSize: .badCursorSize
       case .badHotSpot: .badHotSpot
       }

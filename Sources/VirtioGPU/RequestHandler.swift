@@ -71,17 +71,14 @@ struct RequestHandler: ~Copyable {
   ) throws(RequestFault) -> DisplayCommand {
     var count = copied
     let type = try decoder.requestType(header, byteCount: count, on: queue)
-    // §5.7.6.8: EDID is optional and negotiated.
-    guard type != .getEDID || virtqueue.features.contains(GPUDevice.edidFeature) else {
+    guard type.feature.map({ virtqueue.features.contains($0) }) ?? true else {
       throw .unknownType(header.type)
     }
-    if type == .resourceAttachBacking {
-      let size = try decoder.attachBackingSize(
-        request.bytes.extracting(0..<count), available: chain.readableCount)
-      if size > count {
-        try request.reserve(size, keeping: count)
-        count += copyIn(chain, from: virtqueue, count..<size, in: access)
-      }
+    let size = try decoder.sizeWithEntries(
+      request.bytes.extracting(0..<count), type, available: chain.readableCount)
+    if size > count {
+      try request.reserve(size, keeping: count)
+      count += copyIn(chain, from: virtqueue, count..<size, in: access)
     }
     return try decoder.decode(request.bytes.extracting(0..<count), type)
   }

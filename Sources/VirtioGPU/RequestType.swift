@@ -1,4 +1,5 @@
 import DisplayModel
+import VirtioCore
 
 /// The requests of a 2D device (virtio 1.4 §5.7.6.7), by their value on the wire.
 enum RequestType: UInt32, CaseIterable {
@@ -20,6 +21,10 @@ enum RequestType: UInt32, CaseIterable {
   case resourceDetachBacking = 0x0107
   /// VIRTIO_GPU_CMD_GET_EDID
   case getEDID = 0x010a
+  /// VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB
+  case resourceCreateBlob = 0x010c
+  /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB
+  case setScanoutBlob = 0x010d
   /// VIRTIO_GPU_CMD_UPDATE_CURSOR
   case updateCursor = 0x0300
   /// VIRTIO_GPU_CMD_MOVE_CURSOR
@@ -41,12 +46,31 @@ enum RequestType: UInt32, CaseIterable {
     case .resourceUnref, .resourceAttachBacking, .resourceDetachBacking, .getEDID: 32
     case .resourceCreate2D: 40
     case .setScanout, .resourceFlush: 48
-    case .transferToHost2D, .updateCursor, .moveCursor: 56
+    case .transferToHost2D, .resourceCreateBlob, .updateCursor, .moveCursor: 56
+    case .setScanoutBlob: 96
     }
   }
 
   /// The largest of these structures.
-  static let largestSize = 56
+  static let largestSize = 96
+
+  /// Where `nr_entries` stands in those that backing entries follow, and how few there may be.
+  var entryCount: (offset: Int, least: UInt32)? {
+    switch self {
+    case .resourceAttachBacking: (28, 1)
+    case .resourceCreateBlob: (36, 0)
+    default: nil
+    }
+  }
+
+  /// The feature that has to be negotiated for it; nil if none has (virtio 1.4 §5.7.6.8).
+  var feature: FeatureSet? {
+    switch self {
+    case .getEDID: GPUDevice.edidFeature
+    case .resourceCreateBlob, .setScanoutBlob: GPUDevice.blobFeature
+    default: nil
+    }
+  }
 }
 
 /// The queues of a GPU device (virtio 1.4 §5.7.2), by their number.

@@ -59,7 +59,8 @@ final class Bench {
   init(outputs: Int = 1) {
     publisher = DisplayPublisher(outputCount: outputs, label: "bench")
     let modes = (0..<outputs).map { _ in OutputMode(width: 640, height: 480)! }
-    display = Display(outputs: modes, limits: DisplayLimits(), budget: budget, publisher: publisher)
+    display = Display(
+      outputs: modes, memory: memory, limits: DisplayLimits(), budget: budget, publisher: publisher)
   }
 
   @discardableResult

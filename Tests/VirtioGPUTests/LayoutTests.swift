@@ -15,6 +15,8 @@ import Testing
       (.transferToHost2D, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
       (.resourceAttachBacking, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
       (.resourceDetachBacking, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING), (.getEDID, VIRTIO_GPU_CMD_GET_EDID),
+      (.resourceCreateBlob, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
+      (.setScanoutBlob, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
       (.updateCursor, VIRTIO_GPU_CMD_UPDATE_CURSOR), (.moveCursor, VIRTIO_GPU_CMD_MOVE_CURSOR),
     ]
     for (type, value) in rows { #expect(type.rawValue == value.rawValue) }
@@ -27,12 +29,16 @@ import Testing
       (.resourceUnref, abi_size_unref()), (.setScanout, abi_size_set_scanout()),
       (.resourceFlush, abi_size_flush()), (.transferToHost2D, abi_size_transfer()),
       (.resourceAttachBacking, abi_size_attach()), (.resourceDetachBacking, abi_size_detach()),
-      (.getEDID, abi_size_get_edid()), (.updateCursor, abi_size_cursor()), (.moveCursor, abi_size_cursor()),
+      (.getEDID, abi_size_get_edid()), (.resourceCreateBlob, abi_size_create_blob()),
+      (.setScanoutBlob, abi_size_set_scanout_blob()), (.updateCursor, abi_size_cursor()),
+      (.moveCursor, abi_size_cursor()),
     ]
     for (type, size) in rows { #expect(type.size == size) }
     #expect(Set(rows.map(\.0)) == Set(RequestType.allCases))
     #expect(RequestType.largestSize == rows.map(\.1).max())
     #expect(RequestDecoder.entrySize == abi_size_entry())
+    #expect(RequestType.resourceAttachBacking.entryCount?.offset == abi_attach_nr_entries())
+    #expect(RequestType.resourceCreateBlob.entryCount?.offset == abi_create_blob_nr_entries())
     #expect(ControlHeader.size == abi_size_header())
   }
 
@@ -85,7 +91,9 @@ import Testing
     #expect(word(bytes, abi_config_num_scanouts()) == 3)
     #expect(word(bytes, abi_config_num_capsets()) == 0)
     #expect(guest.device.deviceID == 16)
-    #expect(guest.device.offeredFeatures.word(0) == 1 << VIRTIO_GPU_F_EDID)
+    #expect(
+      guest.device.offeredFeatures.word(0)
+        == 1 << VIRTIO_GPU_F_EDID | 1 << VIRTIO_GPU_F_RESOURCE_BLOB)
     #expect(guest.device.queueSizes == [256, 64])
   }
 

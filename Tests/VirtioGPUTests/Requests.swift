@@ -92,6 +92,46 @@ enum Request {
     }
   }
 
+  /// - Parameter announced: `nr_entries`, if not as many as there are.
+  static func createBlob(
+    _ id: UInt32, size: UInt64, _ entries: [(UInt64, UInt32)], memory: UInt32 = 1, flags: UInt32 = 0,
+    object: UInt64 = 0, announced: UInt32? = nil
+  ) -> [UInt8] {
+    var request = virtio_gpu_resource_create_blob()
+    request.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB)
+    request.resource_id = id
+    request.blob_mem = memory
+    request.blob_flags = flags
+    request.nr_entries = announced ?? UInt32(entries.count)
+    request.blob_id = object
+    request.size = size
+    return entries.reduce(into: bytes(request)) { all, entry in
+      var structure = virtio_gpu_mem_entry()
+      structure.addr = entry.0
+      structure.length = entry.1
+      all += bytes(structure)
+    }
+  }
+
+  /// - Parameters:
+  ///   - others: strides and offsets of the planes behind the first.
+  static func setScanoutBlob(
+    _ scanout: UInt32, _ id: UInt32, _ r: (UInt32, UInt32, UInt32, UInt32), _ width: UInt32, _ height: UInt32,
+    format: UInt32 = 2, stride: UInt32? = nil, offset: UInt32 = 0, others: UInt32 = 0
+  ) -> [UInt8] {
+    var request = virtio_gpu_set_scanout_blob()
+    request.hdr = header(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB)
+    request.r = rectangle(r)
+    request.scanout_id = scanout
+    request.resource_id = id
+    request.width = width
+    request.height = height
+    request.format = format
+    request.strides = (stride ?? width &* 4, others, others, others)
+    request.offsets = (offset, others, others, others)
+    return bytes(request)
+  }
+
   static func detach(_ id: UInt32) -> [UInt8] {
     var request = virtio_gpu_resource_detach_backing()
     request.hdr = header(VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING)

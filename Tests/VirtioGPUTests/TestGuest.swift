@@ -25,17 +25,18 @@ final class TestGuest {
 
   init(
     outputs: [(Int, Int)] = [(640, 480)], limits: DisplayLimits = DisplayLimits(),
-    log: (@Sendable (RefusedRequest) -> Void)? = nil
+    features: [Int32] = [VIRTIO_GPU_F_EDID], log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws {
     device = try GPUDevice(
-      outputs: outputs.map { OutputMode(width: $0.0, height: $0.1)! }, limits: limits, log: log)
+      outputs: outputs.map { OutputMode(width: $0.0, height: $0.1)! }, memory: memory, limits: limits,
+      log: log)
     state = DeviceState(device: device, memory: memory, scheduling: .inline)
     descriptor = unsafe chost_memfd("guest", UInt64(Self.pages * 4096), true)
     precondition(descriptor >= 0)
     try map()
     var status: DeviceStatus = [.acknowledge, .driver]
     state.writeStatus(status)
-    state.acceptWord(0, state.offered.word(0) & 2)
+    state.acceptWord(0, state.offered.word(0) & features.reduce(0) { $0 | 1 << UInt32($1) })
     state.acceptWord(1, 1)  // VERSION_1
     status.insert(.featuresOK)
     state.writeStatus(status)

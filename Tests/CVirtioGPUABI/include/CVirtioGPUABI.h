@@ -20,6 +20,8 @@ ABI_SIZE(transfer, virtio_gpu_transfer_to_host_2d)
 ABI_SIZE(entry, virtio_gpu_mem_entry)
 ABI_SIZE(attach, virtio_gpu_resource_attach_backing)
 ABI_SIZE(detach, virtio_gpu_resource_detach_backing)
+ABI_SIZE(create_blob, virtio_gpu_resource_create_blob)
+ABI_SIZE(set_scanout_blob, virtio_gpu_set_scanout_blob)
 ABI_SIZE(get_edid, virtio_gpu_cmd_get_edid)
 ABI_SIZE(edid, virtio_gpu_resp_edid)
 ABI_SIZE(display_info, virtio_gpu_resp_display_info)
@@ -38,6 +40,8 @@ union abi_request {
   struct virtio_gpu_resource_attach_backing attach;
   struct virtio_gpu_resource_detach_backing detach;
   struct virtio_gpu_cmd_get_edid get_edid;
+  struct virtio_gpu_resource_create_blob create_blob;
+  struct virtio_gpu_set_scanout_blob set_scanout_blob;
 };
 
 ABI_OFFSET(edid, virtio_gpu_resp_edid, size)
@@ -49,6 +53,8 @@ ABI_OFFSET(config, virtio_gpu_config, events_read)
 ABI_OFFSET(config, virtio_gpu_config, events_clear)
 ABI_OFFSET(config, virtio_gpu_config, num_scanouts)
 ABI_OFFSET(config, virtio_gpu_config, num_capsets)
+ABI_OFFSET(create_blob, virtio_gpu_resource_create_blob, nr_entries)
+ABI_OFFSET(attach, virtio_gpu_resource_attach_backing, nr_entries)
 ABI_OFFSET(entry, virtio_gpu_mem_entry, addr)
 ABI_OFFSET(entry, virtio_gpu_mem_entry, length)
 
