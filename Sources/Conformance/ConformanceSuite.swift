@@ -12,7 +12,7 @@ package enum ConformanceSuite {
     deviceReset, queueReset, suspension,
     vectorMapping, messages, pinInterrupts,
     legacyInterface, legacyConfiguration,
-    gpuBasics, gpuDisplays, gpuResources, gpuScanouts, gpuPictures, gpuCursors, gpuOpen,
+    gpuBasics, gpuDisplays, gpuResources, gpuScanouts, gpuPictures, gpuBlobs, gpuCursors, gpuOpen,
     entropyRequests,
   ].flatMap { $0 }
 

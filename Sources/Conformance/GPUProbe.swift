@@ -10,13 +10,14 @@ package final class GPUProbe {
   package let scanoutCount: UInt32
   private var lastFence: UInt64 = 0x1122_3344_0000_0000
 
-  /// Brings the device up; EDID is accepted if it is offered.
-  package init(_ bench: ConformanceBench) throws {
+  /// Brings the device up; EDID is accepted if it is offered, and so are `features`, bit numbers.
+  package init(_ bench: ConformanceBench, accepting features: [Int] = []) throws {
     self.bench = bench
     driver = bench.gpuDriver()
     driver.timeoutInMilliseconds = bench.patience.answerInMilliseconds
     var options = GPUDriver.Options()
-    options.wantedFeatures = bench.plainFeatures | 1 << UInt64(GPULayout.Feature.edid)
+    options.wantedFeatures = ([GPULayout.Feature.edid] + features)
+      .reduce(bench.plainFeatures) { $0 | 1 << UInt64($1) }
     options.usesVectors = bench.shows(.interrupts)
     try driver.bringUp(options)
     let count = try driver.function.readDevice(GPULayout.Config.scanoutCount, width: 4)

@@ -7,7 +7,8 @@ extension SeededFault {
   private typealias Response = GPULayout.Response
 
   static let gpuFaults: [SeededFault] =
-    fenceFaults + answerFaults + displayFaults + resourceFaults + pictureFaults + scanoutFaults + cursorFaults
+    fenceFaults + answerFaults + displayFaults + resourceFaults + pictureFaults + scanoutFaults + blobFaults
+    + cursorFaults
 
   private static let fenceFaults: [SeededFault] = [
     SeededFault(
@@ -55,7 +56,7 @@ extension SeededFault {
         if request.field32(at: 0) >= 0x0400 { answer.setField(at: 0, width: 4, UInt64(Response.okNoData)) }
       }),
     SeededFault(
-      "gpu.blobs-without-feature", caughtBy: "gpu.error-for-what-is-not-offered",
+      "gpu.blobs-without-feature", caughtBy: "gpu.error-for-what-is-not-offered", on: .gpuWithoutBlobs,
       .answers(Request.resourceCreateBlob, with: Response.okNoData)),
     SeededFault(
       "gpu.header-alone-succeeds", caughtBy: "gpu.error-for-short-requests",

@@ -59,6 +59,7 @@ struct DeviceSetup: Hashable, Sendable {
   static let entropy = DeviceSetup(kind: .entropy)
   static let transitionalGPU = DeviceSetup(transport: .transitional)
   static let transitionalEntropy = DeviceSetup(kind: .entropy, transport: .transitional)
+  static let gpuWithoutBlobs = DeviceSetup(withheld: GPUDevice.blobFeature)
   static let gpuWithoutNotificationData = DeviceSetup(withheld: .notificationData)
 }
 
