@@ -233,6 +233,7 @@ extension GPUCommand {
     switch self {
     case .getDisplayInfo: GPULayout.Response.okDisplayInfo
     case .getEDID: GPULayout.Response.okEDID
+    case .assignUUID: GPULayout.Response.okResourceUUID
     default: GPULayout.Response.okNoData
     }
   }

@@ -56,6 +56,7 @@ package final class Display {
       let resource = try resource(id)
       guard resource.hasBacking else { throw .noBacking }
       resource.detach()
+    case .assignUUID(let id): return .uuid(try resource(id).uuid)
     case .updateCursor(let position, let source): try updateCursor(position, source, in: access)
     case .moveCursor(let position):
       publisher.outputs[try output(position.output)].moveCursor(x: position.x, y: position.y)

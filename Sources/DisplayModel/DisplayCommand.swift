@@ -37,6 +37,8 @@ package enum DisplayCommand: Sendable, Equatable {
   case attachBacking(ResourceID, [GuestRange])
   /// Takes a resource's pages away.
   case detachBacking(ResourceID)
+  /// A name for a resource that other devices can know it by; the same each time.
+  case assignUUID(ResourceID)
   /// Takes the image from a resource, or hides the cursor, and moves it.
   case updateCursor(CursorPosition, CursorSource?)
   /// Moves the cursor and leaves its image alone.
@@ -89,6 +91,7 @@ package enum DisplayReply: Sendable {
   /// The preferred size of each output, in order.
   case displayInfo([OutputMode])
   case edid(EDID)
+  case uuid(ResourceUUID)
 }
 
 /// Why a display did not carry out a command; nothing has changed then.

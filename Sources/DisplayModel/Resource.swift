@@ -5,6 +5,8 @@ import GuestRAM
 final class Resource {
   let id: ResourceID
   let content: Content
+  /// Made when it is first asked for.
+  private(set) lazy var uuid = ResourceUUID()
 
   enum Content {
     /// A picture, with the guest's pages that transfers come from.

@@ -85,6 +85,8 @@ package enum GPULayout {
     package static let okDisplayInfo: UInt32 = 0x1101
     /// VIRTIO_GPU_RESP_OK_EDID
     package static let okEDID: UInt32 = 0x1104
+    /// VIRTIO_GPU_RESP_OK_RESOURCE_UUID
+    package static let okResourceUUID: UInt32 = 0x1105
     /// VIRTIO_GPU_RESP_ERR_UNSPEC
     package static let unspecified: UInt32 = 0x1200
     /// VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY

@@ -54,6 +54,15 @@ package struct GPUReply: Hashable, Sendable {
     }
   }
 
+  /// The 16 bytes of a response that carries a UUID; nil if this is none.
+  package var uuid: [UInt8]? {
+    let bytes = bytes
+    guard type == GPULayout.Response.okResourceUUID, bytes.count >= GPULayout.headerSize + 16 else {
+      return nil
+    }
+    return Array(bytes[GPULayout.headerSize..<GPULayout.headerSize + 16])
+  }
+
   /// The EDID of a response that carries one; nil if this is none or its size lies.
   package var edid: [UInt8]? {
     let bytes = bytes

@@ -66,11 +66,13 @@ extension GPUDevice {
   /// VIRTIO_GPU_F_EDID
   package static let edidFeature = FeatureSet(bit: 1)
 
+  /// VIRTIO_GPU_F_RESOURCE_UUID
+  package static let uuidFeature = FeatureSet(bit: 2)
   /// VIRTIO_GPU_F_RESOURCE_BLOB
   package static let blobFeature = FeatureSet(bit: 3)
 
   /// What there is without 3D.
-  package var offeredFeatures: FeatureSet { [Self.edidFeature, Self.blobFeature] }
+  package var offeredFeatures: FeatureSet { [Self.edidFeature, Self.uuidFeature, Self.blobFeature] }
 
   /// Control and cursor queue.
   package var queueSizes: [UInt16] { [256, 64] }

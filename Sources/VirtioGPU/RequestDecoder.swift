@@ -55,6 +55,7 @@ struct RequestDecoder {
       let id = try at.resourceID(request)
       let count = try at.le32(request)
       return .attachBacking(id, try backingEntries(count, request, &at))
+    case .resourceAssignUUID: return .assignUUID(try at.resourceID(request))
     case .resourceCreateBlob: return try createBlob(request, &at)
     case .setScanoutBlob: return try setScanoutBlob(request, &at)
     case .resourceDetachBacking: return .detachBacking(try at.resourceID(request))

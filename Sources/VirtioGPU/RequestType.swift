@@ -21,6 +21,8 @@ enum RequestType: UInt32, CaseIterable {
   case resourceDetachBacking = 0x0107
   /// VIRTIO_GPU_CMD_GET_EDID
   case getEDID = 0x010a
+  /// VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID
+  case resourceAssignUUID = 0x010b
   /// VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB
   case resourceCreateBlob = 0x010c
   /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB
@@ -43,7 +45,7 @@ enum RequestType: UInt32, CaseIterable {
   var size: Int {
     switch self {
     case .getDisplayInfo: 24
-    case .resourceUnref, .resourceAttachBacking, .resourceDetachBacking, .getEDID: 32
+    case .resourceUnref, .resourceAttachBacking, .resourceDetachBacking, .getEDID, .resourceAssignUUID: 32
     case .resourceCreate2D: 40
     case .setScanout, .resourceFlush: 48
     case .transferToHost2D, .resourceCreateBlob, .updateCursor, .moveCursor: 56
@@ -67,6 +69,7 @@ enum RequestType: UInt32, CaseIterable {
   var feature: FeatureSet? {
     switch self {
     case .getEDID: GPUDevice.edidFeature
+    case .resourceAssignUUID: GPUDevice.uuidFeature
     case .resourceCreateBlob, .setScanoutBlob: GPUDevice.blobFeature
     default: nil
     }
@@ -87,6 +90,8 @@ enum ResponseType: UInt32, CaseIterable {
   case displayInfo = 0x1101
   /// VIRTIO_GPU_RESP_OK_EDID
   case edid = 0x1104
+  /// VIRTIO_GPU_RESP_OK_RESOURCE_UUID
+  case resourceUUID = 0x1105
   /// VIRTIO_GPU_RESP_ERR_UNSPEC
   case unspecified = 0x1200
   /// VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
@@ -103,6 +108,7 @@ enum ResponseType: UInt32, CaseIterable {
     switch self {
     case .displayInfo: 24 + 16 * 24
     case .edid: 24 + 8 + 1024
+    case .resourceUUID: 24 + 16
     default: 24
     }
   }

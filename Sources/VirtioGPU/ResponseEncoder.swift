@@ -35,6 +35,7 @@ struct ResponseEncoder: ~Copyable {
       case .done: .noData
       case .displayInfo: .displayInfo
       case .edid: .edid
+      case .uuid: .resourceUUID
       }
     guard type.size <= room else { throw .noRoom(room) }
     begin(type, header)
@@ -42,6 +43,7 @@ struct ResponseEncoder: ~Copyable {
     case .done: break
     case .displayInfo(let modes): encode(modes)
     case .edid(let edid): encode(edid)
+    case .uuid(let uuid): encode(uuid)
     }
   }
 
@@ -79,5 +81,12 @@ struct ResponseEncoder: ~Copyable {
     for (index, byte) in edid.bytes.enumerated() {
       bytes.storeBytes(of: byte, toByteOffset: ControlHeader.size + 8 + index, as: UInt8.self)
     }
+  }
+
+  /// `struct virtio_gpu_resp_resource_uuid`: sixteen bytes, which have an order of their own.
+  private mutating func encode(_ uuid: ResourceUUID) {
+    var bytes = memory.mutableBytes
+    bytes.storeBytes(of: uuid.high.bigEndian, toByteOffset: ControlHeader.size, as: UInt64.self)
+    bytes.storeBytes(of: uuid.low.bigEndian, toByteOffset: ControlHeader.size + 8, as: UInt64.self)
   }
 }

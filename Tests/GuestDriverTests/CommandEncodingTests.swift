@@ -187,6 +187,16 @@ import Testing
     #expect(GPUReply(usedLength: UInt32(bytes.count - 1), room: bytes).displays == nil)
   }
 
+  @Test func `a UUID answer is read at the system's offsets`() throws {
+    typealias Layout = MemoryLayout<virtio_gpu_resp_resource_uuid>
+    var bytes = [UInt8](repeating: 0, count: Layout.size)
+    bytes.setField(at: 0, width: 4, UInt64(VIRTIO_GPU_RESP_OK_RESOURCE_UUID.rawValue))
+    let start = try #require(Layout.offset(of: \.uuid))
+    for index in 0..<16 { bytes[start + index] = UInt8(index + 1) }
+    #expect(GPUReply(usedLength: UInt32(bytes.count), room: bytes).uuid == Array(1...16))
+    #expect(GPUReply(usedLength: UInt32(bytes.count - 1), room: bytes).uuid == nil)
+  }
+
   @Test func `an EDID answer is read at the system's offsets`() throws {
     typealias Layout = MemoryLayout<virtio_gpu_resp_edid>
     var bytes = [UInt8](repeating: 0, count: Layout.size)

@@ -186,6 +186,7 @@ import Testing
     Row("OK_NODATA", GPULayout.Response.okNoData, VIRTIO_GPU_RESP_OK_NODATA.rawValue),
     Row("OK_DISPLAY_INFO", GPULayout.Response.okDisplayInfo, VIRTIO_GPU_RESP_OK_DISPLAY_INFO.rawValue),
     Row("OK_EDID", GPULayout.Response.okEDID, VIRTIO_GPU_RESP_OK_EDID.rawValue),
+    Row("OK_RESOURCE_UUID", GPULayout.Response.okResourceUUID, VIRTIO_GPU_RESP_OK_RESOURCE_UUID.rawValue),
     Row("ERR_UNSPEC", GPULayout.Response.unspecified, VIRTIO_GPU_RESP_ERR_UNSPEC.rawValue),
     Row("ERR_OUT_OF_MEMORY", GPULayout.Response.outOfMemory, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY.rawValue),
     Row(

@@ -15,6 +15,7 @@ import Testing
       (.transferToHost2D, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
       (.resourceAttachBacking, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
       (.resourceDetachBacking, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING), (.getEDID, VIRTIO_GPU_CMD_GET_EDID),
+      (.resourceAssignUUID, VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
       (.resourceCreateBlob, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
       (.setScanoutBlob, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
       (.updateCursor, VIRTIO_GPU_CMD_UPDATE_CURSOR), (.moveCursor, VIRTIO_GPU_CMD_MOVE_CURSOR),
@@ -29,7 +30,8 @@ import Testing
       (.resourceUnref, abi_size_unref()), (.setScanout, abi_size_set_scanout()),
       (.resourceFlush, abi_size_flush()), (.transferToHost2D, abi_size_transfer()),
       (.resourceAttachBacking, abi_size_attach()), (.resourceDetachBacking, abi_size_detach()),
-      (.getEDID, abi_size_get_edid()), (.resourceCreateBlob, abi_size_create_blob()),
+      (.getEDID, abi_size_get_edid()), (.resourceAssignUUID, abi_size_assign_uuid()),
+      (.resourceCreateBlob, abi_size_create_blob()),
       (.setScanoutBlob, abi_size_set_scanout_blob()), (.updateCursor, abi_size_cursor()),
       (.moveCursor, abi_size_cursor()),
     ]
@@ -47,6 +49,7 @@ import Testing
       (.noData, VIRTIO_GPU_RESP_OK_NODATA, abi_size_header()),
       (.displayInfo, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, abi_size_display_info()),
       (.edid, VIRTIO_GPU_RESP_OK_EDID, abi_size_edid()),
+      (.resourceUUID, VIRTIO_GPU_RESP_OK_RESOURCE_UUID, abi_size_uuid()),
       (.unspecified, VIRTIO_GPU_RESP_ERR_UNSPEC, abi_size_header()),
       (.outOfMemory, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, abi_size_header()),
       (.invalidScanoutID, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, abi_size_header()),
@@ -93,7 +96,7 @@ import Testing
     #expect(guest.device.deviceID == 16)
     #expect(
       guest.device.offeredFeatures.word(0)
-        == 1 << VIRTIO_GPU_F_EDID | 1 << VIRTIO_GPU_F_RESOURCE_BLOB)
+        == 1 << VIRTIO_GPU_F_EDID | 1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_RESOURCE_BLOB)
     #expect(guest.device.queueSizes == [256, 64])
   }
 

@@ -132,6 +132,13 @@ enum Request {
     return bytes(request)
   }
 
+  static func assignUUID(_ id: UInt32) -> [UInt8] {
+    var request = virtio_gpu_resource_assign_uuid()
+    request.hdr = header(VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID)
+    request.resource_id = id
+    return bytes(request)
+  }
+
   static func detach(_ id: UInt32) -> [UInt8] {
     var request = virtio_gpu_resource_detach_backing()
     request.hdr = header(VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING)

@@ -6,6 +6,32 @@ extension ConformanceSuite {
 
   static let gpuResources: [ConformanceCase] = [
     ConformanceCase(
+      "gpu.uuid-of-a-resource", ["5.7.6.8-15"], needs: needs + [.feature(GPULayout.Feature.resourceUUID)],
+      tried: "RESOURCE_ASSIGN_UUID twice for each of two resources",
+      expected: "OK_RESOURCE_UUID with 16 bytes, the same for the same resource and others for the other"
+    ) { bench in
+      let probe = try GPUProbe(bench, accepting: [GPULayout.Feature.resourceUUID])
+      func uuid(_ one: Framebuffer) throws -> [UInt8]? {
+        try probe.succeed(.assignUUID(id: one.resource)).uuid
+      }
+      let one = try probe.framebuffer(64, 64), other = try probe.framebuffer(64, 64)
+      let first = try uuid(one), second = try uuid(other)
+      try expect(first != second, came: "two resources have one UUID")
+      try expect(try uuid(one) == first && uuid(other) == second, came: "another UUID for the same resource")
+      return "two UUIDs"
+    },
+
+    ConformanceCase(
+      "gpu.uuid-of-no-resource", ["5.7.6.8-15", "5.7.6.7-4"],
+      needs: needs + [.feature(GPULayout.Feature.resourceUUID)],
+      tried: "RESOURCE_ASSIGN_UUID of a resource that does not exist", expected: "an error response"
+    ) { bench in
+      let probe = try GPUProbe(bench, accepting: [GPULayout.Feature.resourceUUID])
+      try probe.fail(.assignUUID(id: 0x7fff_0000), "of no resource")
+      return "an error"
+    },
+
+    ConformanceCase(
       "gpu.create-every-format", ["5.7.6.8-5"], needs: needs,
       tried: "RESOURCE_CREATE_2D with the eight formats, each in even and odd sizes", expected: "OK_NODATA"
     ) { bench in

@@ -1,11 +1,25 @@
 import GuestDriver
 
-/// Blobs of guest memory.
+/// Blobs of guest memory, and names for resources.
 extension SeededFault {
   private typealias Request = GPULayout.Request
   private typealias Response = GPULayout.Response
 
   static let blobFaults: [SeededFault] = [
+    SeededFault(
+      "gpu.uuid-of-the-device", caughtBy: "gpu.uuid-of-a-resource",
+      .answer(Request.resourceAssignUUID) { _, _, answer in
+        if answer.count >= 40 { answer.setField(at: 24, width: 8, 1); answer.setField(at: 32, width: 8, 1) }
+      }),
+    SeededFault(
+      "gpu.uuid-of-the-moment", caughtBy: "gpu.uuid-of-a-resource",
+      .answer(Request.resourceAssignUUID) { function, _, answer in
+        function.tally += 1
+        answer.setField(at: 24, width: 8, function.tally)
+      }),
+    SeededFault(
+      "gpu.uuid-of-nothing", caughtBy: "gpu.uuid-of-no-resource",
+      .answers(Request.resourceAssignUUID, with: Response.okResourceUUID)),
     SeededFault(
       "gpu.blob-without-pages-is-refused", caughtBy: "gpu.blob-in-its-life",
       .answer(Request.resourceCreateBlob) { _, request, answer in
