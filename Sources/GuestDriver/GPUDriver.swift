@@ -28,6 +28,7 @@ package final class GPUDriver {
       let more = [
         Feature.accessPlatform, Feature.ringPacked, Feature.inOrder, Feature.orderPlatform,
         Feature.notificationData, Feature.notificationConfigData, Feature.ringReset,
+        GPULayout.Feature.resourceUUID, GPULayout.Feature.resourceBlob, GPULayout.Feature.blobAlignment,
       ]
       for bit in more { options.wantedFeatures |= 1 << UInt64(bit) }
       return options

@@ -36,6 +36,9 @@ public final class DisplayDevice: Sendable {
   ) throws(HostError) {
     gpu = try GPUDevice(outputs: outputs, memory: memory, limits: limits, log: log)
     self.memory = memory
+    var pci = pci
+    // Requires blobs, so it goes with them (virtio 1.4 §5.7.3).
+    if pci.withheld.contains(GPUDevice.blobFeature) { pci.withheld.insert(GPUDevice.blobAlignmentFeature) }
     do {
       // 0x038000: a display controller that is no VGA.
       function = try VirtioPCIFunction(

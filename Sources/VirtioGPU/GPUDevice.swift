@@ -70,21 +70,30 @@ extension GPUDevice {
   package static let uuidFeature = FeatureSet(bit: 2)
   /// VIRTIO_GPU_F_RESOURCE_BLOB
   package static let blobFeature = FeatureSet(bit: 3)
+  /// VIRTIO_GPU_F_BLOB_ALIGNMENT; requires `blobFeature` (virtio 1.4 §5.7.3).
+  package static let blobAlignmentFeature = FeatureSet(bit: 5)
+
+  /// What the sizes of blobs are multiples of, once `blobAlignmentFeature` was negotiated: a page.
+  static let blobAlignment: UInt32 = 4096
 
   /// What there is without 3D.
-  package var offeredFeatures: FeatureSet { [Self.edidFeature, Self.uuidFeature, Self.blobFeature] }
+  package var offeredFeatures: FeatureSet {
+    [Self.edidFeature, Self.uuidFeature, Self.blobFeature, Self.blobAlignmentFeature]
+  }
 
   /// Control and cursor queue.
   package var queueSizes: [UInt16] { [256, 64] }
 
-  /// Bytes of `struct virtio_gpu_config`; there is no `blob_alignment`.
-  package var configurationSize: Int { 16 }
+  /// Bytes of `struct virtio_gpu_config`.
+  package var configurationSize: Int { 20 }
 
-  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets` (virtio 1.4 §5.7.4). The outputs never
-  /// change, so there are no events.
+  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets`, `blob_alignment` (virtio 1.4 §5.7.4). The outputs
+  /// never change, so there are no events.
   package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
+    let fields: InlineArray<5, UInt32> = [0, 0, UInt32(outputCount), 0, Self.blobAlignment]
     for index in 0..<bytes.byteCount {
-      let value = offset + index == 8 ? UInt8(outputCount) : 0  // the low byte of num_scanouts
+      let place = offset + index
+      let value = UInt8(truncatingIfNeeded: fields[place / 4] >> UInt32(place % 4 * 8))
       bytes.storeBytes(of: value, toByteOffset: index, as: UInt8.self)
     }
   }

@@ -80,7 +80,15 @@ struct RequestHandler: ~Copyable {
       try request.reserve(size, keeping: count)
       count += copyIn(chain, from: virtqueue, count..<size, in: access)
     }
-    return try decoder.decode(request.bytes.extracting(0..<count), type)
+    let command = try decoder.decode(request.bytes.extracting(0..<count), type)
+    // §5.7.6.8.1: once that is negotiated, sizes of blobs are aligned.
+    if case .createBlob(_, let size, _) = command,
+      virtqueue.features.contains(GPUDevice.blobAlignmentFeature),
+      size % UInt64(GPUDevice.blobAlignment) != 0
+    {
+      throw .badBlob(size)
+    }
+    return command
   }
 
   private func apply(

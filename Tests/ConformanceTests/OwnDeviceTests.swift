@@ -80,7 +80,7 @@ import Testing
       }
     }
     let unoffered: Set = [
-      "common.admin-queues", "gpu.blob-alignment", "legacy.notify-on-empty", "pci.shared-memory-ids",
+      "common.admin-queues", "legacy.notify-on-empty", "pci.shared-memory-ids",
       "pci.shared-memory-inside-region",
     ]
     let unseen: Set = [

@@ -122,6 +122,42 @@ import Testing
     #expect(cursor.image == CursorImage(width: 64, height: 64, hotX: 1, hotY: 2, pixels: image))
   }
 
+  @Test(arguments: DevicePath.allCases)
+  func `the alignment stands in the configuration and holds once it is accepted`(_ path: DevicePath) throws {
+    let bench = try Bench(path)
+    typealias Feature = GPULayout.Feature
+    for isAccepted in [false, true] {
+      var options = GPUDriver.Options()
+      options.wantedFeatures |= 1 << UInt64(Feature.resourceBlob)
+      if isAccepted { options.wantedFeatures |= 1 << UInt64(Feature.blobAlignment) }
+      try bench.driver.bringUp(options)
+      #expect(try bench.driver.function.readDevice(GPULayout.Config.blobAlignment, width: 4) == 4096)
+      let page = [GPUMemoryEntry(address: Bench.ramBase, length: 4096)]
+      let odd = try bench.driver.send(
+        .createBlob(id: 5, memory: 1, flags: 0, blobID: 0, size: 4000, page))
+      #expect(odd.isOK == !isAccepted)
+      try bench.driver.expectOK(.createBlob(id: 6, memory: 1, flags: 0, blobID: 0, size: 4096, page))
+    }
+  }
+
+  @Test(arguments: DevicePath.allCases)
+  func `each resource answers with a UUID of its own`(_ path: DevicePath) throws {
+    let bench = try Bench(path)
+    var options = GPUDriver.Options()
+    options.wantedFeatures |= 1 << UInt64(GPULayout.Feature.resourceUUID)
+    try bench.driver.bringUp(options)
+    for id in 1...2 as ClosedRange<UInt32> {
+      try bench.driver.expectOK(.createResource2D(id: id, format: 1, width: 8, height: 8))
+    }
+    func uuid(_ id: UInt32) throws -> [UInt8] {
+      try #require(try bench.driver.send(.assignUUID(id: id)).uuid)
+    }
+    let names = [try uuid(1), try uuid(2)]
+    #expect(names[0] != names[1])
+    #expect(try uuid(1) == names[0] && uuid(2) == names[1])
+    #expect(try bench.driver.send(.assignUUID(id: 3)).type == GPULayout.Response.invalidResourceID)
+  }
+
   /// What is refused of blobs over the whole way; each field has rows in the tests of the module.
   @Test(arguments: DevicePath.allCases)
   func `what is wrong with a blob is refused and the device goes on`(_ path: DevicePath) throws {

@@ -223,6 +223,15 @@ private let page = UInt64(TestGuest.pictures)
     #expect(guest.device.memoryInUse == 0)
   }
 
+  @Test(arguments: [(4096, true), (8192, true), (1, false), (4095, false), (4097, false), (.max, false)])
+  func `with the alignment negotiated a blob has whole pages`(_ size: UInt64, _ isFine: Bool) throws {
+    let entries = [(page, UInt32(8192))]
+    let guest = try TestGuest(features: [VIRTIO_GPU_F_RESOURCE_BLOB, 5])
+    let answer = guest.type(Request.createBlob(1, size: size, entries))
+    #expect(answer == (isFine ? ok : parameter).rawValue)
+    #expect(guest.type(Request.createBlob(2, size: size, [])) == (isFine ? ok : parameter).rawValue)
+  }
+
   @Test func `blobs count as resources`() throws {
     let guest = try TestGuest(
       limits: DisplayLimits(maxResources: 3), features: [VIRTIO_GPU_F_RESOURCE_BLOB])

@@ -81,8 +81,9 @@ import Testing
 
   @Test func `the configuration has the header's fields`() throws {
     let guest = try TestGuest(outputs: [(640, 480), (800, 600), (1024, 768)])
-    #expect(guest.device.configurationSize == abi_size_config())
-    var bytes = [UInt8](repeating: 0xff, count: 16)
+    // The header ends before blob_alignment (virtio 1.4 §5.7.4).
+    #expect(guest.device.configurationSize == abi_size_config() + 4)
+    var bytes = [UInt8](repeating: 0xff, count: 20)
     do {
       var span = bytes.mutableSpan
       // The array's own storage.
@@ -93,16 +94,18 @@ import Testing
     #expect(word(bytes, abi_config_events_clear()) == 0)
     #expect(word(bytes, abi_config_num_scanouts()) == 3)
     #expect(word(bytes, abi_config_num_capsets()) == 0)
+    #expect(word(bytes, abi_size_config()) == 4096)
     #expect(guest.device.deviceID == 16)
     #expect(
       guest.device.offeredFeatures.word(0)
-        == 1 << VIRTIO_GPU_F_EDID | 1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_RESOURCE_BLOB)
+        == 1 << VIRTIO_GPU_F_EDID | 1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_RESOURCE_BLOB | 1 << 5
+    )
     #expect(guest.device.queueSizes == [256, 64])
   }
 
   @Test func `parts of the configuration read as parts of the whole`() throws {
     let device = try TestGuest(outputs: [(640, 480)]).device
-    for offset in 0..<16 {
+    for offset in 0..<20 {
       var byte: [UInt8] = [0xff]
       do {
         var span = byte.mutableSpan
@@ -110,7 +113,7 @@ import Testing
         var raw = unsafe span.mutableBytes
         device.readConfiguration(at: offset, into: &raw)
       }
-      #expect(byte == [offset == 8 ? 1 : 0])
+      #expect(byte == [offset == 8 ? 1 : offset == 17 ? 0x10 : 0])
     }
   }
 

@@ -7,6 +7,9 @@ extension SeededFault {
 
   static let blobFaults: [SeededFault] = [
     SeededFault(
+      "gpu.alignment-of-three-pages", caughtBy: "gpu.blob-alignment",
+      .reads(.device(GPULayout.Config.blobAlignment), as: 0x3000)),
+    SeededFault(
       "gpu.uuid-of-the-device", caughtBy: "gpu.uuid-of-a-resource",
       .answer(Request.resourceAssignUUID) { _, _, answer in
         if answer.count >= 40 { answer.setField(at: 24, width: 8, 1); answer.setField(at: 32, width: 8, 1) }

@@ -39,7 +39,7 @@ import Testing
 
   @Test func `every case that one of our devices can show has a fault`() {
     let unoffered: Set = [
-      "common.admin-queues", "gpu.blob-alignment", "legacy.notify-on-empty", "pci.shared-memory-ids",
+      "common.admin-queues", "legacy.notify-on-empty", "pci.shared-memory-ids",
       "pci.shared-memory-inside-region",
     ]
     let caught = Set(SeededFault.all.flatMap(\.caughtBy))

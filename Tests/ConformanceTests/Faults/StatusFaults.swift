@@ -22,7 +22,7 @@ extension SeededFault {
       "status.context-init-without-virgl", caughtBy: "status.offered-feature-dependencies", offer(4, true)),
     SeededFault(
       "status.alignment-without-blobs", caughtBy: "status.offered-feature-dependencies",
-      offer(5, true), offer(3, false)),
+      offer(3, false)),
     SeededFault("status.reserved-feature", caughtBy: "status.no-unknown-features", offer(44, true)),
     SeededFault("status.feature-of-a-legacy-device", caughtBy: "status.no-unknown-features", offer(24, true)),
     SeededFault(
