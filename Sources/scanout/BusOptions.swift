@@ -45,10 +45,20 @@ extension VirtioPCIOptions.Transport: ExpressibleByArgument {}
 enum WithheldFeature: String, CaseIterable {
   case packed, inOrder = "in-order", indirect, eventIndex = "event-index", accessPlatform = "access-platform"
   case orderPlatform = "order-platform", notificationData = "notification-data"
-  case notificationConfigData = "notification-config-data", ringReset = "ring-reset", suspend, edid
+  case notificationConfigData = "notification-config-data", ringReset = "ring-reset", suspend, edid, uuid,
+    blob
+  case blobAlignment = "blob-alignment"
 
   /// Every name, for the help.
   static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  /// Whether it is the GPU's and not the rings'.
+  var isOfGPU: Bool {
+    switch self {
+    case .edid, .uuid, .blob, .blobAlignment: true
+    default: false
+    }
+  }
 
   /// Its bit.
   var set: FeatureSet {
@@ -64,6 +74,9 @@ enum WithheldFeature: String, CaseIterable {
     case .ringReset: .ringReset
     case .suspend: .suspend
     case .edid: GPUDevice.edidFeature
+    case .uuid: GPUDevice.uuidFeature
+    case .blob: GPUDevice.blobFeature
+    case .blobAlignment: GPUDevice.blobAlignmentFeature
     }
   }
 }

@@ -58,8 +58,8 @@ struct ServeCommand: ParsableCommand {
     if device != .gpu {
       guard outputs.isEmpty else { throw Self.needsGPU("--output", "has no outputs") }
       guard control == nil else { throw Self.needsGPU("--control", "has no picture to ask for") }
-      guard !bus.without.contains(where: { $0.features.contains(.edid) }) else {
-        throw Self.needsGPU("--without edid", "has no such feature")
+      if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
+        throw Self.needsGPU("--without \(feature.rawValue)", "has no such feature")
       }
     }
     guard outputs.count <= 16 else {

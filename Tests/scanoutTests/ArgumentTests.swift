@@ -60,7 +60,7 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     arguments: [
       ("packed", 34), ("in-order", 35), ("indirect", 28), ("event-index", 29), ("access-platform", 33),
       ("order-platform", 36), ("notification-data", 38), ("notification-config-data", 39), ("ring-reset", 40),
-      ("suspend", 43), ("edid", 1),
+      ("suspend", 43), ("edid", 1), ("uuid", 2), ("blob", 3), ("blob-alignment", 5),
     ] as [(String, UInt64)])
   func `a feature that is held back is the one of that name`(_ row: (name: String, bit: UInt64)) throws {
     let arguments = ["serve", "--vfio-user", "gpu", "--without", row.name]
@@ -71,7 +71,7 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
   func `a feature that cannot be held back is refused and those that can are named`(_ list: String) throws {
     let said = try #require(complaint(["serve", "--vfio-user", "gpu", "--without=\(list)"]))
     #expect(said.code == 64)
-    #expect(said.text.contains("notification-config-data, ring-reset, suspend, edid"))
+    #expect(said.text.contains("ring-reset, suspend, edid, uuid, blob, blob-alignment"))
   }
 
   @Test(arguments: [
@@ -114,6 +114,10 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "suspend,edid"],
       "--without edid goes with --device gpu"
+    ),
+    (
+      ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "blob-alignment"],
+      "--without blob-alignment goes with --device gpu"
     ), (["serve", "--vfio-user", "a", "--transport", "old"], "'modern', 'transitional' or 'legacy'"),
     (["serve", "--vfio-user", "a", "--transport", "legacy", "--doorbell-pages"], "--doorbell-pages is for"),
     (["conformance", "vfio-user:a", "--pcie"], "go with in-process alone"),
