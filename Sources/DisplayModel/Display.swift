@@ -6,8 +6,7 @@ import GuestRAM
 /// Confined to the device's thread. It knows no guest interface: commands come in decoded, faults go out as
 /// cases. A command that fails has changed nothing.
 package final class Display {
-  private let modes: [OutputMode]
-  private let edids: [EDID]
+  private let directory: OutputDirectory
   private let limits: DisplayLimits
   private let budget: MemoryBudget
   private let memory: GuestMemory
@@ -16,16 +15,15 @@ package final class Display {
   private var scanouts: [Scanout?]
 
   /// - Parameters:
-  ///   - outputs: the preferred size of each output; as many as the publisher has.
+  ///   - outputs: what the host wants of each output; as many as the publisher has.
   ///   - memory: the guest's, which front-ends read blobs from.
   ///   - budget: what everything that a guest makes this display hold is charged to.
   package init(
-    outputs: [OutputMode], memory: GuestMemory, limits: DisplayLimits, budget: MemoryBudget,
+    outputs: OutputDirectory, memory: GuestMemory, limits: DisplayLimits, budget: MemoryBudget,
     publisher: DisplayPublisher
   ) {
     precondition(outputs.count == publisher.outputs.count)
-    modes = outputs
-    edids = outputs.enumerated().map { EDID(mode: $1, index: $0) }
+    directory = outputs
     self.memory = memory
     self.limits = limits
     self.budget = budget
@@ -38,8 +36,8 @@ package final class Display {
     _ command: DisplayCommand, in access: borrowing GuestAccess
   ) throws(DisplayFault) -> DisplayReply {
     switch command {
-    case .displayInfo: return .displayInfo(modes)
-    case .edid(let number): return .edid(edids[try output(number)])
+    case .displayInfo: return .displayInfo(directory.preferences)
+    case .edid(let number): return .edid(directory.edid(try output(number)))
     case .createResource(let id, let format, let width, let height):
       try createResource(id, format, width, height)
     case .createBlob(let id, let size, let ranges): try createBlob(id, size, ranges, in: access)
@@ -212,7 +210,7 @@ package final class Display {
   // MARK: Looking up
 
   private func output(_ number: UInt32) throws(DisplayFault) -> Int {
-    guard let index = Int(exactly: number), modes.indices.contains(index) else { throw .noSuchOutput }
+    guard let index = Int(exactly: number), scanouts.indices.contains(index) else { throw .noSuchOutput }
     return index
   }
 

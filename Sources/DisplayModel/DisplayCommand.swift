@@ -17,7 +17,7 @@ package struct ResourceID: Sendable, Hashable {
 /// A command is well-formed: names are not 0, formats are known, ranges do not wrap. Whether what it names
 /// exists, and whether its rectangle lies inside, is for `Display` to find out.
 package enum DisplayCommand: Sendable, Equatable {
-  /// Which outputs there are and which sizes they prefer.
+  /// Which outputs there are and what the host wants of them.
   case displayInfo
   /// The EDID of an output.
   case edid(output: UInt32)
@@ -88,8 +88,8 @@ package struct CursorSource: Sendable, Equatable {
 /// What a display answers to a command that it has carried out.
 package enum DisplayReply: Sendable {
   case done
-  /// The preferred size of each output, in order.
-  case displayInfo([OutputMode])
+  /// What the host wants of each output, in order.
+  case displayInfo([OutputPreference])
   case edid(EDID)
   case uuid(ResourceUUID)
 }

@@ -16,6 +16,28 @@ public struct OutputMode: Sendable, Equatable {
   }
 }
 
+/// What the host wants of an output: how large it is, where it stands among the others, and whether it is there at all.
+///
+/// A guest learns of it and does as it likes.
+public struct OutputPreference: Sendable, Equatable {
+  /// The size, as the native resolution of a panel.
+  public var mode: OutputMode
+  /// Where its left edge is, in pixels, in a plane that all outputs share.
+  public var x: UInt32
+  /// Where its top is, likewise.
+  public var y: UInt32
+  /// Whether the user has it switched on: to a guest it is a monitor that is plugged in.
+  public var isEnabled: Bool
+
+  /// An output of this size; at the origin and there unless said otherwise.
+  public init(mode: OutputMode, x: UInt32 = 0, y: UInt32 = 0, isEnabled: Bool = true) {
+    self.mode = mode
+    self.x = x
+    self.y = y
+    self.isEnabled = isEnabled
+  }
+}
+
 /// The most that a guest may ask of a display.
 public struct DisplayLimits: Sendable, Equatable {
   /// Pixels on either side of a resource, 1 to 16384 (rows of 64 KiB).

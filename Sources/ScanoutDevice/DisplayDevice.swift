@@ -14,10 +14,11 @@
 /// particular one.
 public final class DisplayDevice: Sendable {
   /// The function that the guest sees: reads, writes, interrupts, reset.
-  public let function: any PCIFunction
+  public var function: any PCIFunction { virtioFunction }
   /// The guest's memory; regions may be added and removed at any time.
   public let memory: GuestMemory
   private let gpu: GPUDevice
+  private let virtioFunction: VirtioPCIFunction
 
   /// A device as after power-on.
   ///
@@ -41,11 +42,26 @@ public final class DisplayDevice: Sendable {
     if pci.withheld.contains(GPUDevice.blobFeature) { pci.withheld.insert(GPUDevice.blobAlignmentFeature) }
     do {
       // 0x038000: a display controller that is no VGA.
-      function = try VirtioPCIFunction(
+      virtioFunction = try VirtioPCIFunction(
         gpu, classCode: 0x038000, memory: memory, scheduling: scheduling, options: pci)
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)
     }
+  }
+
+  /// What the host wants of each output at the moment.
+  public var outputPreferences: [OutputPreference] { gpu.outputPreferences }
+
+  /// Changes what the host wants of an output, for instance when the window that shows it got another size, and tells
+  /// the guest (virtio 1.4 §5.7.4.2): it hears of a change in its displays and finds the new size in display
+  /// information and EDID. What it then does is its own affair.
+  ///
+  /// Any thread may call; nothing happens when it is what was wanted already. How many outputs there are never changes.
+  ///
+  /// - Precondition: there is an output `index`.
+  public func setOutput(_ index: Int, to preference: OutputPreference) {
+    guard let change = gpu.change(ofOutput: index, to: preference) else { return }
+    virtioFunction.changeConfiguration(change)
   }
 
   /// Opens the handshake with a front-end and attaches it.

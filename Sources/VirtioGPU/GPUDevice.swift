@@ -1,6 +1,7 @@
 import DisplayModel
 import FrontEndAPI
 import GuestRAM
+import Synchronization
 import VirtioCore
 
 /// A virtio GPU without 3D (virtio 1.4 §5.7): the device that VirtioCore's rings and a transport serve.
@@ -13,7 +14,9 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   private let publisher: DisplayPublisher
   private let budget: MemoryBudget
   private let counters = RefusalCounters()
-  private let outputCount: Int
+  private let outputs: OutputDirectory
+  /// `events_read`: set with a change, cleared by the driver and by a reset.
+  private let events = Atomic<UInt32>(0)
 
   /// How many outputs a device may have (VIRTIO_GPU_MAX_SCANOUTS).
   public static let outputCounts = 1...16
@@ -33,8 +36,9 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
     let budget = MemoryBudget(limit: limits.memory)
     let publisher = DisplayPublisher(outputCount: outputs.count, label: "virtio-gpu display")
+    let directory = OutputDirectory(outputs)
     let display = Display(
-      outputs: outputs, memory: memory, limits: limits, budget: budget, publisher: publisher)
+      outputs: directory, memory: memory, limits: limits, budget: budget, publisher: publisher)
     guard
       let handler = RequestHandler(
         display: display, limits: limits, budget: budget, counters: counters, log: log.map { RefusalLog($0) })
@@ -42,7 +46,7 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     self.handler = handler
     self.publisher = publisher
     self.budget = budget
-    outputCount = outputs.count
+    self.outputs = directory
   }
 
   /// Attaches a front-end; it hears of changes until it detaches. Any thread may call.
@@ -50,6 +54,23 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// - Throws: `InterfaceMismatch` when it was built for another interface or another major version.
   public func attach(_ frontEnd: any DisplayFrontEnd) throws(InterfaceMismatch) -> any DisplayChannel {
     try publisher.attach(frontEnd)
+  }
+
+  /// What the host wants of each output at the moment. Any thread may ask.
+  public var outputPreferences: [OutputPreference] { outputs.preferences }
+
+  /// Prepares a change of what the host wants of an output, which exists; nil when it is that already.
+  ///
+  /// The change is to be made as one of the device's configuration (`DeviceState.changeConfiguration`), so that the
+  /// event is there when the driver is told.
+  package func change(ofOutput index: Int, to preference: OutputPreference) -> (() -> Void)? {
+    precondition(0..<outputs.count ~= index, "there is no such output")
+    guard outputs.preferences[index] != preference else { return nil }
+    let edid = EDID(mode: preference.mode, index: index)
+    return {
+      self.outputs.set(index, to: preference, edid)
+      self.events.bitwiseOr(Self.displayEvent, ordering: .relaxed)
+    }
   }
 
   /// How many requests of a kind were refused since the device was made. Any thread may ask.
@@ -87,10 +108,11 @@ extension GPUDevice {
   /// Bytes of `struct virtio_gpu_config`.
   package var configurationSize: Int { 20 }
 
-  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets`, `blob_alignment` (virtio 1.4 §5.7.4). The outputs
-  /// never change, so there are no events.
+  /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets`, `blob_alignment` (virtio 1.4 §5.7.4).
   package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
-    let fields: InlineArray<5, UInt32> = [0, 0, UInt32(outputCount), 0, Self.blobAlignment]
+    let fields: InlineArray<5, UInt32> = [
+      events.load(ordering: .relaxed), 0, UInt32(outputs.count), 0, Self.blobAlignment,
+    ]
     for index in 0..<bytes.byteCount {
       let place = offset + index
       let value = UInt8(truncatingIfNeeded: fields[place / 4] >> UInt32(place % 4 * 8))
@@ -98,8 +120,19 @@ extension GPUDevice {
     }
   }
 
-  /// `events_clear` clears bits of `events_read` that are clear already; the rest is read-only.
-  package func writeConfiguration(at offset: Int, _ bytes: RawSpan) {}
+  /// Ones in `events_clear` clear bits of `events_read`; the rest is read-only.
+  package func writeConfiguration(at offset: Int, _ bytes: RawSpan) {
+    var cleared: UInt32 = 0
+    for index in 0..<bytes.byteCount where 4..<8 ~= offset + index {
+      // Inside the span, and every bit pattern is a byte.
+      let byte = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+      cleared |= UInt32(byte) << UInt32((offset + index - 4) * 8)
+    }
+    events.bitwiseAnd(~cleared, ordering: .relaxed)
+  }
+
+  /// VIRTIO_GPU_EVENT_DISPLAY
+  private static let displayEvent: UInt32 = 1
 
   package func process(
     _ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess
@@ -110,5 +143,9 @@ extension GPUDevice {
     handler.handle(chain, from: queue, on: kind, in: access)
   }
 
-  package func reset() { handler.reset() }
+  package func reset() {
+    handler.reset()
+    // Whoever comes next asks for the displays before anything else (virtio 1.4 §5.7.5).
+    events.store(0, ordering: .relaxed)
+  }
 }

@@ -41,7 +41,7 @@ struct ResponseEncoder: ~Copyable {
     begin(type, header)
     switch reply {
     case .done: break
-    case .displayInfo(let modes): encode(modes)
+    case .displayInfo(let outputs): encode(outputs)
     case .edid(let edid): encode(edid)
     case .uuid(let uuid): encode(uuid)
     }
@@ -63,13 +63,16 @@ struct ResponseEncoder: ~Copyable {
   }
 
   /// `struct virtio_gpu_resp_display_info`: sixteen entries of rectangle, enabled and flags.
-  private mutating func encode(_ modes: [OutputMode]) {
+  private mutating func encode(_ outputs: [OutputPreference]) {
     var bytes = memory.mutableBytes
-    for (index, mode) in modes.enumerated() {
+    for (index, output) in outputs.enumerated() {
       let offset = ControlHeader.size + index * 24
-      bytes.storeBytes(of: UInt32(mode.width).littleEndian, toByteOffset: offset + 8, as: UInt32.self)
-      bytes.storeBytes(of: UInt32(mode.height).littleEndian, toByteOffset: offset + 12, as: UInt32.self)
-      bytes.storeBytes(of: UInt32(1).littleEndian, toByteOffset: offset + 16, as: UInt32.self)
+      let fields: InlineArray<5, UInt32> = [
+        output.x, output.y, UInt32(output.mode.width), UInt32(output.mode.height), output.isEnabled ? 1 : 0,
+      ]
+      for field in fields.indices {
+        bytes.storeBytes(of: fields[field].littleEndian, toByteOffset: offset + field * 4, as: UInt32.self)
+      }
     }
   }
 

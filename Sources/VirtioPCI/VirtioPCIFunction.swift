@@ -121,6 +121,9 @@ public final class VirtioPCIFunction: PCIFunction {
     interrupts.withLock { $0.connect(sink, isr: isr.status.value) }
   }
 
+  /// The device changes its configuration; see `DeviceState.changeConfiguration`.
+  package func changeConfiguration(_ body: () -> Void) { state.changeConfiguration(body) }
+
   // MARK: Reset, reads and writes
 
   /// Function reset; see `PCIFunction`.

@@ -60,7 +60,8 @@ final class Bench {
     publisher = DisplayPublisher(outputCount: outputs, label: "bench")
     let modes = (0..<outputs).map { _ in OutputMode(width: 640, height: 480)! }
     display = Display(
-      outputs: modes, memory: memory, limits: DisplayLimits(), budget: budget, publisher: publisher)
+      outputs: OutputDirectory(modes), memory: memory, limits: DisplayLimits(), budget: budget,
+      publisher: publisher)
   }
 
   @discardableResult

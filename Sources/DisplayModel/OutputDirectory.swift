@@ -1,0 +1,36 @@
+import HostThreads
+
+/// What the host wants of each output, and the EDID that says so: asked by the device's thread, changed by any.
+package final class OutputDirectory: Sendable {
+  /// How many outputs there are; never changes.
+  package let count: Int
+  private let outputs: Lock<Outputs>
+
+  private struct Outputs {
+    var preferences: [OutputPreference]
+    var edids: [EDID]
+  }
+
+  /// Outputs of these sizes, all there.
+  package init(_ modes: [OutputMode]) {
+    count = modes.count
+    outputs = Lock(
+      Outputs(
+        preferences: modes.map { OutputPreference(mode: $0) },
+        edids: modes.enumerated().map { EDID(mode: $1, index: $0) }))
+  }
+
+  /// All of them, in order.
+  package var preferences: [OutputPreference] { outputs.withLock { $0.preferences } }
+
+  /// The EDID of one, which exists.
+  package func edid(_ index: Int) -> EDID { outputs.withLock { $0.edids[index] } }
+
+  /// Changes one, which exists; `edid` is that of the preference's mode.
+  package func set(_ index: Int, to preference: OutputPreference, _ edid: EDID) {
+    outputs.withLock { outputs in
+      outputs.preferences[index] = preference
+      outputs.edids[index] = edid
+    }
+  }
+}
