@@ -6,35 +6,51 @@ import PCIBus
 /// A device in this process for the conformance suite.
 package final class InProcessTarget: ConformanceTarget {
   package let name: String
-  private let makeFunction: (GuestMemory) throws -> (any PCIFunction, DisplayViewer?)
+  private let makeDevice: (GuestMemory) throws -> Device
   /// Of the present mount.
-  private var viewer: DisplayViewer?
+  private var device: Device?
+
+  /// A device, and what can be done with it beside driving it.
+  package struct Device {
+    let function: any PCIFunction
+    let viewer: DisplayViewer?
+    let change: (() -> Void)?
+
+    /// - Parameters:
+    ///   - viewer: looks at what it shows, if it shows something.
+    ///   - change: makes it change its configuration, another way each time, if it can.
+    package init(_ function: any PCIFunction, viewer: DisplayViewer? = nil, change: (() -> Void)? = nil) {
+      self.function = function
+      self.viewer = viewer
+      self.change = change
+    }
+  }
 
   /// - Parameters:
   ///   - name: what the report calls it.
-  ///   - makeFunction: makes a device over a map of guest memory, anew for each mount, and whoever looks at it if it
-  ///     shows something.
-  package init(
-    name: String = "in-process",
-    _ makeFunction: @escaping (GuestMemory) throws -> (any PCIFunction, DisplayViewer?)
-  ) {
+  ///   - makeDevice: makes a device over a map of guest memory, anew for each mount.
+  package init(name: String = "in-process", _ makeDevice: @escaping (GuestMemory) throws -> Device) {
     self.name = name
-    self.makeFunction = makeFunction
+    self.makeDevice = makeDevice
   }
 
   package var hidden: [Observable: String] {
-    [.configurationChange: "nothing here makes the device change its configuration"]
+    device?.change == nil
+      ? [.configurationChange: "nothing here makes the device change its configuration"] : [:]
   }
 
   package func mount() throws -> Mount {
     let memory = GuestMemory()
-    let (function, viewer) = try makeFunction(memory)
-    self.viewer = viewer
-    let machine = try InProcessMachine(function, memory: memory)
+    let device = try makeDevice(memory)
+    self.device = device
+    let machine = try InProcessMachine(device.function, memory: memory)
     return Mount(machine: machine, ram: try Self.mapMemory(to: machine))
   }
 
-  package func changeConfiguration() throws { throw NotObservable("nothing here changes it") }
+  package func changeConfiguration() throws {
+    guard let change = device?.change else { throw NotObservable("nothing here changes it") }
+    change()
+  }
 
   package func picture(scanout: Int) throws -> ScreenPicture? { try attachedViewer.picture(scanout: scanout) }
 
@@ -42,7 +58,7 @@ package final class InProcessTarget: ConformanceTarget {
 
   private var attachedViewer: DisplayViewer {
     get throws {
-      guard let viewer else { throw NotObservable("the device shows nothing") }
+      guard let viewer = device?.viewer else { throw NotObservable("the device shows nothing") }
       return viewer
     }
   }

@@ -114,8 +114,14 @@ extension ConformanceCommand {
           }
           // Two outputs, since some rules speak of several.
           let device = try DisplayDevice(outputs: [mode, mode], memory: memory, pci: options)
-          return (device.function, try DisplayViewer { try device.attach($0) })
-        case .entropy: return (try RandomDevice(memory: memory, pci: options).function, nil)
+          return InProcessTarget.Device(
+            device.function, viewer: try DisplayViewer { try device.attach($0) },
+            change: {
+              var other = device.outputPreferences[0]
+              other.x = other.x == 0 ? 1 : 0
+              device.setOutput(0, to: other)
+            })
+        case .entropy: return .init(try RandomDevice(memory: memory, pci: options).function)
         }
       }
     case .vfioUser(let socket): VfioUserTarget(path: socket)

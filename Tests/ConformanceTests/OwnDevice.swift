@@ -20,13 +20,25 @@ enum OwnDevice {
     return InProcessTarget { memory in
       let device = try DisplayDevice(
         outputs: Array(repeating: mode, count: outputs), memory: memory, scheduling: scheduling, pci: options)
-      return (device.function, try DisplayViewer { try device.attach($0) })
+      return InProcessTarget.Device(
+        device.function, viewer: try DisplayViewer { try device.attach($0) }, change: device.changeFirstOutput
+      )
     }
   }
 
   /// An entropy device in this process.
   static func entropy(_ options: VirtioPCIOptions = VirtioPCIOptions()) -> InProcessTarget {
-    InProcessTarget { (try RandomDevice(memory: $0, pci: options).function, nil) }
+    InProcessTarget { .init(try RandomDevice(memory: $0, pci: options).function) }
+  }
+}
+
+extension DisplayDevice {
+  /// Gives output 0 another size than it has.
+  func changeFirstOutput() {
+    guard let output = outputPreferences.first,
+      let mode = OutputMode(width: output.mode.width ^ 64, height: 480)
+    else { preconditionFailure("sizes that a device takes") }
+    setOutput(0, to: OutputPreference(mode: mode))
   }
 }
 

@@ -83,11 +83,7 @@ import Testing
       "common.admin-queues", "legacy.notify-on-empty", "pci.shared-memory-ids",
       "pci.shared-memory-inside-region",
     ]
-    let unseen: Set = [
-      "common.generation-after-change", "gpu.display-event", "reset.suspend-keeps-configuration",
-      "reset.suspended-change-is-kept",
-    ]
-    #expect(open == unoffered.union(unseen))
+    #expect(open == unoffered)
   }
 
   private static func expectNoFailure(

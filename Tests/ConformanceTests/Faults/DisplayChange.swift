@@ -1,6 +1,7 @@
 import GuestDriver
 
-/// A change of the displays, as a right device tells it (virtio 1.4 §5.7.4.2, §3.4.2); our own device has none to make.
+/// A change of the displays, as a right device tells it (virtio 1.4 §5.7.4.2, §3.4.2), told apart from our own
+/// so that faults can be planted into each step.
 ///
 /// It is a part of the right device that faults are planted before.
 final class DisplayChange: @unchecked Sendable {
