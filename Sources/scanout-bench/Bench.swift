@@ -13,14 +13,16 @@ struct Bench {
   init(scheduling: Scheduling) throws {
     let memory = GuestMemory()
     guard let output = OutputMode(width: 1920, height: 1080) else { throw BenchError() }
-    device = try DisplayDevice(outputs: [output], memory: memory, scheduling: scheduling)
+    device = try DisplayDevice(outputs: [output, output], memory: memory, scheduling: scheduling)
     let machine = try InProcessMachine(device.function, memory: memory)
     block = try RAMBlock(base: 0x1000_0000, size: 80 << 20)
     ram = GuestRAMImage()
     ram.add(block)
     try machine.mapRAM(block, access: .readWrite)
     driver = GPUDriver(machine, ram: ram)
-    try driver.bringUp()
+    var options = GPUDriver.Options()
+    options.wantedFeatures |= 1 << UInt64(GPULayout.Feature.resourceBlob)
+    try driver.bringUp(options)
   }
 
   /// A request that can be sent again and again.
