@@ -13,7 +13,8 @@ import Testing
     var random = Generator(state: seed)
     let guest = try TestGuest(
       outputs: Array(repeating: (640, 480), count: 1 + Int(seed)),
-      limits: DisplayLimits(maxResources: 20, memory: 8 << 20))
+      limits: DisplayLimits(maxResources: 20, memory: 8 << 20),
+      features: [VIRTIO_GPU_F_EDID, VIRTIO_GPU_F_RESOURCE_UUID, VIRTIO_GPU_F_RESOURCE_BLOB])
     let channel = try guest.device.attach(Viewer())
     for round in 0..<700 {
       var (request, queue) = Self.request(&random)
@@ -54,7 +55,7 @@ import Testing
     let side = { (random: inout Generator) in UInt32([1, 7, 64, 64, 100, 300][Int(random.below(6))]) }
     let width = side(&random), height = side(&random)
     let r = (UInt32(random.below(40)), UInt32(random.below(40)), width, height)
-    switch random.below(12) {
+    switch random.below(16) {
     case 0: return (Request.displayInfo(), 0)
     case 1: return (Request.edid(output), 0)
     case 2, 3:
@@ -70,6 +71,20 @@ import Testing
         (UInt64(TestGuest.pictures) + index * 8192 + random.below(100), UInt32(1 + random.below(8192)))
       }
       return (Request.attach(id, entries), 0)
+    case 12, 13:
+      let pages = UInt32(1 + random.below(30))
+      let size = random.below(4) == 0 ? random.next() : UInt64(pages) * 4096 - random.below(4096)
+      let entries = [(UInt64(TestGuest.pictures) + random.below(100), pages * 4096)]
+      return (Request.createBlob(id, size: size, random.below(8) == 0 ? [] : entries), 0)
+    case 14:
+      let format = [1, 2, 3, 4, 67, 68, 121, 134][Int(random.below(8))] as UInt32
+      let stride = width * 4 + UInt32(random.below(50)), offset = UInt32(random.below(300))
+      return (
+        Request.setScanoutBlob(
+          output, id, random.below(2) == 0 ? (0, 0, width, height) : r, width, height, format: format,
+          stride: stride, offset: offset), 0
+      )
+    case 15: return (Request.assignUUID(id), 0)
     case 10: return (Request.detach(id), 0)
     default:
       let x = UInt32(truncatingIfNeeded: random.next())
