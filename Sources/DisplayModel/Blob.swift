@@ -13,7 +13,7 @@ final class Blob: Sendable {
   let size: UInt64
   /// Where front-ends enter the gate that keeps the map of guest memory still.
   private let memory: GuestMemory
-  /// The pages' lock, taken inside the memory's gate: held for one band of a front-end's copy, or to change them.
+  /// The pages' lock, inside which nobody enters the memory's gate: held for one band of a front-end's copy, or to change them.
   private let pages = Lock<Backing?>(nil)
   private let charge: MemoryCharge
   /// How many times the device's thread waits for the lock; front-ends look here before each band, as in `PixelStore`.
@@ -27,7 +27,7 @@ final class Blob: Sendable {
     self.charge = charge
   }
 
-  // MARK: The device's side, inside the memory's gate
+  // MARK: The device's side
 
   var hasPages: Bool { withPages { $0 != nil } }
 
