@@ -167,7 +167,11 @@ extension DeviceState {
     var isAwaited = false
     if worker.isLive && isBusMaster {
       // What was not rung is not announced: a driver that does not wait may have given the ring's memory away.
-      for case let queue? in worker.queues where worker.remembered >> UInt64(queue.index) & 1 != 0 {
+      // Room for something of the device's is no announced work: it is let go of as it is.
+      for case let queue? in worker.queues
+      where worker.remembered >> UInt64(queue.index) & 1 != 0
+        && device.use(ofBuffersIn: queue.index) == .always
+      {
         if finish(queue, worker) { isAwaited = true }
       }
     }
@@ -205,7 +209,8 @@ extension DeviceState {
     do throws(RingFault) {
       memory.withAccess { queue.suppressDoorbell(in: $0) }
       for _ in 0..<Self.turn {
-        guard epoch.load(ordering: .acquiring) == worker.seenEpoch else { break }
+        guard epoch.load(ordering: .acquiring) == worker.seenEpoch, device.use(ofBuffersIn: index) != .later
+        else { break }
         let isMore = try memory.withAccess { (access) throws(RingFault) in
           guard let chain = try queue.next(in: access) else { return false }
           device.process(chain, from: queue, in: access)
@@ -219,6 +224,8 @@ extension DeviceState {
         return true
       }
       interrupt(queue, worker)
+      // Without use for more there is no need to be told of more: the device looks again when it has.
+      guard device.use(ofBuffersIn: index) != .later else { return false }
       return try memory.withAccess { (access) throws(RingFault) in try queue.requestDoorbell(in: access) }
     } catch {
       fail(error, &worker)

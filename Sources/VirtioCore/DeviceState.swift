@@ -189,6 +189,12 @@ package final class DeviceState: Sendable {
     ring(1 << UInt64(index))
   }
 
+  /// The device may have use for buffers of a queue that it had none for; from any thread.
+  package func lookAgain(at index: Int) {
+    precondition(index < queueCount)
+    ring(1 << UInt64(index))
+  }
+
   /// A legacy driver's buffer notification; it may come before DRIVER_OK and is heard (virtio 1.4 §3.1.2).
   package func notifyLegacy(_ index: UInt16) {
     guard Int(index) < queueCount else { return }

@@ -18,6 +18,12 @@ package protocol VirtioDevice: AnyObject, Sendable {
   func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan)
   /// A driver's write to the device configuration; inside it, 1, 2, 4 or 8 bytes. As `readConfiguration`.
   func writeConfiguration(at offset: Int, _ bytes: RawSpan)
+  /// Whether the device has use for a buffer of a queue; until it has, buffers stay in the ring. Most devices always
+  /// have: a buffer is a request. Where it is room for something that comes from outside, `DeviceState.lookAgain`
+  /// says that this may have changed.
+  ///
+  /// On the device's thread, before each buffer: a look at a value and no more.
+  func use(ofBuffersIn queue: Int) -> BufferUse
   /// Handles one buffer; it must be completed through `queue`, exactly once, before or after this returns.
   ///
   /// On the device's thread (or the doorbell's, see `Scheduling`), never on two threads at once.
@@ -28,6 +34,17 @@ package protocol VirtioDevice: AnyObject, Sendable {
 
 extension VirtioDevice {
   package var sharedMemory: [SharedMemoryRegion] { [] }
+  package func use(ofBuffersIn queue: Int) -> BufferUse { .always }
+}
+
+/// What a device would do with the next buffer of a queue.
+package enum BufferUse: Sendable {
+  /// Handle it: it is a request, and the driver's reset lets those go first that were announced.
+  case always
+  /// Fill it with what it has for the driver.
+  case now
+  /// Nothing yet.
+  case later
 }
 
 /// A shared memory region (virtio 1.4 §2.10): an address range that the device fills with memory.

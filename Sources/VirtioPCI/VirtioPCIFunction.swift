@@ -77,6 +77,9 @@ public final class VirtioPCIFunction: PCIFunction {
     state.connect(Interrupts(self))
   }
 
+  /// The device may have use for buffers of a queue that it had none for; from any thread.
+  package func lookAgain(at queue: Int) { state.lookAgain(at: queue) }
+
   // MARK: Interrupts
 
   /// What the device's thread holds, so that it does not keep the function alive.
