@@ -43,6 +43,9 @@ let package = Package(
     // Floor 3
     .target(name: "VirtioEntropy", dependencies: ["CHost", "GuestRAM", "VirtioCore"], swiftSettings: house),
     .target(
+      name: "VirtioInput", dependencies: ["FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore"],
+      swiftSettings: house),
+    .target(
       name: "VirtioGPU",
       dependencies: ["DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "VirtioCore"],
       swiftSettings: house),
@@ -68,8 +71,8 @@ let package = Package(
     .target(
       name: "ScanoutDevice",
       dependencies: [
-        "DisplayModel", "FrontEndAPI", "GuestRAM", "PCIBus", "VirtioCore", "VirtioEntropy", "VirtioGPU",
-        "VirtioPCI",
+        "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioEntropy",
+        "VirtioGPU", "VirtioInput", "VirtioPCI",
       ],
       swiftSettings: house),
     // Floor 6
@@ -166,6 +169,13 @@ let package = Package(
       name: "VirtioEntropyTests",
       dependencies: ["GuestDriver", "GuestRAM", "VirtioCore", "VirtioEntropy"], swiftSettings: house),
     .testTarget(
+      name: "VirtioInputTests",
+      dependencies: [
+        "CSystemHeaders", "FrontEndAPI", "GuestDriver", "GuestRAM", "HostThreads", "VirtioCore",
+        "VirtioInput",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "VirtioPCITests",
       dependencies: [
         "GuestRAM", "HostThreads", "PCIBus", "VirtioCore", "VirtioPCI", "VirtioPCILegacy", "VirtioPCIModern",
@@ -174,7 +184,8 @@ let package = Package(
     .testTarget(
       name: "scanoutTests",
       dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "scanout",
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "ScanoutDevice",
+        "scanout",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

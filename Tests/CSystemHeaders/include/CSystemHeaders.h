@@ -2,11 +2,13 @@
 #ifndef C_SYSTEM_HEADERS_H
 #define C_SYSTEM_HEADERS_H
 
+#include <linux/input.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_input.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <stddef.h>
