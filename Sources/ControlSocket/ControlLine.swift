@@ -56,6 +56,13 @@ struct ControlLine {
     return value
   }
 
+  /// As `nextNumber`, and may have a minus sign.
+  mutating func nextSignedNumber() -> Int? {
+    guard let word = words.first, word.first == UInt8(ascii: "-") else { return nextNumber() }
+    words[0] = word.dropFirst()
+    return nextNumber().map { -$0 }
+  }
+
   /// Whether all words have been taken.
   var isAtEnd: Bool { words.isEmpty }
 

@@ -6,12 +6,14 @@ package struct ControlFailure: Error, Equatable, CustomStringConvertible {
     case badRequest = "bad-request"
     /// The peer speaks another version of the protocol.
     case version
-    /// Too many clients at once.
+    /// Too many clients at once, or more for the guest than it has taken yet; the same may work later.
     case busy
     /// The client took too long.
     case timeout
     /// The device has no such scanout.
     case noSuchScanout = "no-such-scanout"
+    /// The server has no keyboard or pointer of this kind, or no display.
+    case noSuchDevice = "no-such-device"
     /// The guest shows nothing on the scanout.
     case off
     /// Anything else, such as a picture that could not be encoded.

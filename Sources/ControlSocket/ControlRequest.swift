@@ -5,18 +5,46 @@ package enum PictureEncoding: String, Sendable, CaseIterable {
   case ppm
 }
 
+/// Where a pointer is to go before it clicks.
+package enum PointerTarget: Sendable, Equatable {
+  /// A pixel of an output.
+  case pixel(scanout: Int, x: Int, y: Int)
+  /// A place on the tablet, of 0 to 32767.
+  case place(x: Int, y: Int)
+  /// Moved by this much, as a mouse.
+  case way(x: Int, y: Int)
+}
+
+/// The button that a click presses.
+package enum PointerButton: String, Sendable, CaseIterable {
+  case left, middle, right
+  /// The pointer is moved alone.
+  case none
+}
+
 /// What a client of the control socket asks for; one request for each connection.
 ///
 /// On the wire it is one line of at most `maximumLineBytes` bytes:
 /// ```
 /// scanout-control 1 screenshot SCANOUT cursor|plain png|ppm
 /// scanout-control 1 cursor SCANOUT
+/// scanout-control 1 keys KEY[-KEY]... ...
+/// scanout-control 1 click pixel SCANOUT X Y BUTTON
+/// scanout-control 1 click place|way X Y BUTTON
+/// scanout-control 1 lights
 /// ```
 package enum ControlRequest: Sendable, Equatable {
   /// A picture of an output, with the cursor drawn into it or without.
   case screenshot(scanout: Int, withCursor: Bool, encoding: PictureEncoding)
   /// Position, visibility and image checksum of an output's cursor, as a `CursorReport`.
   case cursor(scanout: Int)
+  /// Strokes on the keyboard, one after the other: the numbers of keys that go down in this order and come up in the
+  /// opposite one.
+  case keys([[UInt16]])
+  /// Moves a pointer and clicks.
+  case click(PointerTarget, PointerButton)
+  /// The keyboard's lights, as one byte: bit 0 Num Lock, 1 Caps Lock, 2 Scroll Lock.
+  case lights
 
   /// The longest request line, its line feed included.
   package static let maximumLineBytes = 128
@@ -28,6 +56,12 @@ package enum ControlRequest: Sendable, Equatable {
       case .screenshot(let scanout, let withCursor, let encoding):
         "screenshot \(scanout) \(withCursor ? "cursor" : "plain") \(encoding.rawValue)"
       case .cursor(let scanout): "cursor \(scanout)"
+      case .keys(let strokes): "keys " + strokes.map(Self.word).joined(separator: " ")
+      case .click(.pixel(let scanout, let x, let y), let button):
+        "click pixel \(scanout) \(x) \(y) \(button.rawValue)"
+      case .click(.place(let x, let y), let button): "click place \(x) \(y) \(button.rawValue)"
+      case .click(.way(let x, let y), let button): "click way \(x) \(y) \(button.rawValue)"
+      case .lights: "lights"
       }
     return Array("\(ControlLine.name) \(ControlLine.version) \(words)\n".utf8)
   }
@@ -52,8 +86,17 @@ package enum ControlRequest: Sendable, Equatable {
       self = .screenshot(scanout: scanout, withCursor: withCursor, encoding: encoding)
     case "cursor":
       self = .cursor(scanout: try Self.scanout(&words))
+    case "keys": self = .keys(try Self.strokes(&words))
+    case "click":
+      let target = try Self.target(&words)
+      guard let word = words.nextWord(), let button = PointerButton(rawValue: word) else {
+        throw ControlFailure(.badRequest, "a click's last word is `left`, `middle`, `right` or `none`")
+      }
+      self = .click(target, button)
+    case "lights": self = .lights
     default:
-      throw ControlFailure(.badRequest, "requests are `screenshot` and `cursor`")
+      throw ControlFailure(
+        .badRequest, "requests are `screenshot`, `cursor`, `keys`, `click` and `lights`")
     }
     guard words.isAtEnd else { throw ControlFailure(.badRequest, "the line goes on after its last word") }
   }

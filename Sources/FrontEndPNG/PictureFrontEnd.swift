@@ -75,6 +75,16 @@ public final class PictureFrontEnd: DisplayFrontEnd {
     return picture
   }
 
+  /// The size of the scanout's rectangle, in pixels.
+  public func size(ofOutput index: Int) throws(PictureError) -> (width: Int, height: Int) {
+    let channel = try attachedChannel(forOutput: index)
+    _ = channel.takeChanges(ofOutput: index)
+    guard let size = channel.withSurface(ofOutput: index, { ($0.width, $0.height) }) else {
+      throw .outputIsOff(index: index)
+    }
+    return size
+  }
+
   /// The cursor of an output, whether shown or hidden.
   public func cursor(ofOutput index: Int) throws(PictureError) -> CursorState {
     let channel = try attachedChannel(forOutput: index)

@@ -122,6 +122,10 @@ extension ConformanceCommand {
               device.setOutput(0, to: other)
             })
         case .entropy: return .init(try RandomDevice(memory: memory, pci: options).function)
+        case .keyboard: return .init(try KeyboardDevice(memory: memory, pci: options).function)
+        case .tablet: return .init(try PointerDevice(.tablet, memory: memory, pci: options).function)
+        case .mouse: return .init(try PointerDevice(.mouse, memory: memory, pci: options).function)
+        case .touch: return .init(try TouchDevice(memory: memory, pci: options).function)
         }
       }
     case .vfioUser(let socket): VfioUserTarget(path: socket)

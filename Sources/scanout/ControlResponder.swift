@@ -1,21 +1,33 @@
 import ControlSocket
 import FrontEndAPI
 import FrontEndPNG
+import ScanoutDevice
 
-/// Answers what the control socket is asked, from a picture front-end.
+/// Answers what the control socket is asked, from the devices that are served.
 struct ControlResponder: Sendable {
-  let frontEnd: PictureFrontEnd
+  var frontEnd: PictureFrontEnd?
+  var keyboard: KeyboardDevice?
+  var tablet: PointerDevice?
+  var mouse: PointerDevice?
+  var touch: TouchDevice?
 
   /// The answer to a request; called on the control thread.
   func answer(_ request: ControlRequest) -> ControlReply {
     do {
       switch request {
       case .screenshot(let scanout, let withCursor, let encoding):
-        let picture = try frontEnd.picture(ofOutput: scanout, withCursor: withCursor)
+        let picture = try display.picture(ofOutput: scanout, withCursor: withCursor)
         return .content(encoding == .png ? try picture.pngBytes() : picture.ppmBytes())
       case .cursor(let scanout):
-        return .content(CursorReport(try frontEnd.cursor(ofOutput: scanout)).bytes)
+        return .content(CursorReport(try display.cursor(ofOutput: scanout)).bytes)
+      case .keys(let strokes):
+        let strokes = strokes.map { KeyStroke($0.map(KeyCode.init(rawValue:))) }
+        return Self.done(try one(keyboard, "keyboard").type(strokes))
+      case .click(let target, let button): return Self.done(try click(target, button))
+      case .lights: return .content([try one(keyboard, "keyboard").lights.rawValue])
       }
+    } catch let failure as ControlFailure {
+      return .failure(failure)
     } catch let error as PictureError {
       let code: ControlFailure.Code =
         switch error {
@@ -27,6 +39,52 @@ struct ControlResponder: Sendable {
     } catch {
       return .failure(ControlFailure(.failed, "\(error)"))
     }
+  }
+
+  private var display: PictureFrontEnd {
+    get throws { try one(frontEnd, "display") }
+  }
+
+  private func one<Device>(_ device: Device?, _ name: String) throws -> Device {
+    guard let device else { throw ControlFailure(.noSuchDevice, "the server has no \(name)") }
+    return device
+  }
+
+  private static func done(_ isDone: Bool) -> ControlReply {
+    isDone ? .content([]) : .failure(ControlFailure(.busy, "the guest does not take its input"))
+  }
+
+  private func click(_ target: PointerTarget, _ button: PointerButton) throws -> Bool {
+    let pressed: PointerDevice.Button? =
+      switch button {
+      case .left: .left
+      case .middle: .middle
+      case .right: .right
+      case .none: nil
+      }
+    switch target {
+    case .pixel(let scanout, let x, let y):
+      let size = try display.size(ofOutput: scanout)
+      guard x < size.width, y < size.height else {
+        throw ControlFailure(
+          .badRequest, "scanout \(scanout) has \(size.width)x\(size.height) pixels, numbered from 0")
+      }
+      return try go(Self.place(x, of: size.width), Self.place(y, of: size.height), pressed)
+    case .place(let x, let y): return try go(x, y, pressed)
+    case .way(let x, let y): return try one(mouse, "mouse").click(pressed, x: x, y: y)
+    }
+  }
+
+  /// To a place of a tablet; a finger there is the left button, and all that a touchscreen can do.
+  private func go(_ x: Int, _ y: Int, _ button: PointerDevice.Button?) throws -> Bool {
+    if tablet == nil, let touch, button == .left { return touch.tap(x: x, y: y) }
+    return try one(tablet, "tablet").click(button, x: x, y: y)
+  }
+
+  /// The place of a pixel's middle among as many as there are on an axis.
+  private static func place(_ pixel: Int, of count: Int) -> Int {
+    // Both are sides of a picture.
+    (pixel * 2 + 1) * (PointerDevice.largestPlace + 1) / (count * 2)
   }
 }
 

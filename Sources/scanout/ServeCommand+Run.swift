@@ -2,7 +2,9 @@ import ArgumentParser
 import ControlSocket
 import FrontEndPNG
 import Glibc
+import HostThreads
 import Logging
+import VfioUser
 
 extension ServeCommand {
   func run() throws {
@@ -11,27 +13,44 @@ extension ServeCommand {
     signal(SIGPIPE, SIG_IGN)  // a reader that went away is an error of the write, not the end of the device
     let logger = Self.makeLogger(level: logLevel)
 
-    let pictures = PictureFrontEnd()
-    defer { pictures.detach() }
-    let server = try makeDevice(shownBy: pictures, logger: logger).listen(at: vfioUser, logger: logger)
-    let responder = ControlResponder(frontEnd: pictures)
-    let controlServer = try control.map { path in
+    var responder = ControlResponder()
+    let servers = try places.map { place in
+      try ServedDevice.make(
+        place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, bus: bus.options, in: &responder,
+        logger: logger
+      ).listen(at: place.path, logger: logger)
+    }
+    defer { responder.frontEnd?.detach() }
+    let controlServer = try control.map { [responder] path in
       try ControlServer(
         path: path, report: { logger.warning("\($0)") }, respond: { responder.answer($0) })
     }
-    try TerminationSignals.whenRaised { server.stop() }
+    try TerminationSignals.whenRaised { for server in servers { server.stop() } }
     defer { controlServer?.stop() }
-    try Output.print("listening on \(vfioUser)")
-    try server.run(once: once)
+    for place in places { try Output.print("listening on \(place.path)") }
+    try Self.run(servers, once: once)
   }
 
-  private func makeDevice(shownBy pictures: PictureFrontEnd, logger: Logger) throws -> ServedDevice {
-    switch device {
-    case .gpu:
-      try .gpu(
-        outputs: outputs.isEmpty ? [.standard] : outputs, shownBy: pictures, bus: bus.options, logger: logger)
-    case .entropy: try .entropy(bus: bus.options)
+  /// Serves until each server has ended: a thread for each but the first, which has this one. One that fails ends all.
+  static func run(_ servers: [Server], once: Bool) throws {
+    let failure = Lock<(any Error)?>(nil)
+    let run: @Sendable (Server) -> Void = { server in
+      do { try server.run(once: once) } catch {
+        failure.withLock { if $0 == nil { $0 = error } }
+        for server in servers { server.stop() }
+      }
     }
+    var threads: [HostThread] = []
+    do throws(HostThreadError) {
+      for server in servers.dropFirst() { threads.append(try HostThread(name: "server") { run(server) }) }
+    } catch {
+      for server in servers { server.stop() }
+      for thread in threads { thread.join() }
+      throw CommandFailure("no thread can be started for a server: errno \(error.errno)")
+    }
+    if let first = servers.first { run(first) }
+    for thread in threads { thread.join() }
+    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   static func makeLogger(level: Logger.Level) -> Logger {

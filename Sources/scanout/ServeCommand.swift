@@ -5,11 +5,14 @@ import Logging
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Serve a virtio device, a GPU unless told otherwise, to VMMs over a vfio-user socket.",
+    abstract: "Serve virtio devices, a GPU unless told otherwise, to VMMs over vfio-user sockets.",
     discussion: """
-      Prints `listening on SOCKET` once a VMM can connect, then serves one VMM after another, each with a freshly \
-      reset device. Ends in order on SIGTERM and SIGINT; its socket files are gone then. Messages go to standard \
-      error, those that a guest can cause at a bounded rate.
+      Prints `listening on SOCKET` for each device once VMMs can connect to all, then serves one VMM after another, \
+      each with a freshly reset device. Ends in order on SIGTERM and SIGINT; its socket files are gone then. Messages \
+      go to standard error, those that a guest can cause at a bounded rate.
+
+      A guest with a screen, a keyboard and a pointer takes three devices, each with a socket of its own: \
+      --vfio-user gpu=SOCKET --vfio-user keyboard=SOCKET --vfio-user tablet=SOCKET
 
       Guest memory must be shared with this process: with QEMU, -object memory-backend-memfd,...,share=on as the \
       machine's memory-backend.
@@ -21,12 +24,17 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     name: .customLong("vfio-user"),
-    help: ArgumentHelp("Where VMMs connect: the path of a Unix socket to be made.", valueName: "socket"))
-  var vfioUser: String
+    help: ArgumentHelp(
+      "Where VMMs connect: the path of a Unix socket to be made; for several devices once for each, with its kind "
+        + "and `=` before the path.",
+      valueName: "socket"))
+  var vfioUser: [ServedSocket] = []
 
   @Option(
-    help: ArgumentHelp("What to serve: a GPU, or a source of random numbers for guests.", valueName: "kind"))
-  var device = DeviceKind.gpu
+    help: ArgumentHelp(
+      "What to serve: a GPU, a source of random numbers, or an input device. (default: gpu)",
+      valueName: "kind"))
+  var device: DeviceKind?
 
   @Option(
     name: .customLong("output"),
@@ -39,7 +47,7 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where `scanout screenshot` and `scanout cursor` connect: the path of a Unix socket to be made, for this user "
+      "Where `scanout screenshot`, `scanout type` and the like connect: the path of a Unix socket to be made, for this user "
         + "alone.", valueName: "socket"))
   var control: String?
 
@@ -54,24 +62,76 @@ struct ServeCommand: ParsableCommand {
     help: ArgumentHelp("The least level of the messages to show.", valueName: "level"))
   var logLevel = Logger.Level.info
 
+  /// What is served, and where.
+  var places: [(kind: DeviceKind, path: String)] {
+    vfioUser.map { ($0.kind ?? device ?? .gpu, $0.path) }
+  }
+
   func validate() throws {
-    if device != .gpu {
-      guard outputs.isEmpty else { throw Self.needsGPU("--output", "has no outputs") }
-      guard control == nil else { throw Self.needsGPU("--control", "has no picture to ask for") }
+    try validateSockets()
+    let kinds = places.map(\.kind)
+    if !kinds.contains(.gpu) {
+      guard outputs.isEmpty else { throw ValidationError("--output goes with a GPU, and none is served") }
       if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
-        throw Self.needsGPU("--without \(feature.rawValue)", "has no such feature")
+        throw ValidationError("--without \(feature.rawValue) goes with a GPU, and none is served")
       }
+    }
+    guard control == nil || kinds.contains(where: \.canBeAsked) else {
+      throw ValidationError("--control has nothing to ask for: an entropy device alone is served")
+    }
+    if bus.transport != .modern, let kind = kinds.first(where: { !$0.canBeLegacy }) {
+      throw ValidationError(
+        "--transport \(bus.transport.rawValue) is not for the device \(kind.rawValue): virtio's input devices are "
+          + "modern alone")
     }
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
     }
-    guard vfioUser != control else {
-      throw ValidationError("--vfio-user and --control name the same socket: give each its own path")
-    }
   }
 
-  private static func needsGPU(_ option: String, _ lack: String) -> ValidationError {
-    ValidationError("\(option) goes with --device gpu alone: an entropy device \(lack)")
+  private func validateSockets() throws {
+    guard !vfioUser.isEmpty else { throw ValidationError("--vfio-user is missing: say where VMMs connect") }
+    let named = vfioUser.filter { $0.kind != nil }
+    guard named.isEmpty || device == nil else {
+      throw ValidationError("--device goes with a plain --vfio-user: here the kind stands before the path")
+    }
+    guard vfioUser.count == 1 || named.count == vfioUser.count else {
+      throw ValidationError(
+        "of several --vfio-user each needs its kind before the path, such as gpu= or keyboard=")
+    }
+    for (index, socket) in vfioUser.enumerated() {
+      let others = vfioUser[..<index]
+      if let kind = socket.kind, others.contains(where: { $0.kind == kind }) {
+        throw ValidationError(
+          "--vfio-user \(kind.rawValue)= is given twice: a server has one device of a kind")
+      }
+      guard socket.path != control else {
+        throw ValidationError("--vfio-user and --control name the same socket: give each its own path")
+      }
+      guard !others.contains(where: { $0.path == socket.path }) else {
+        throw ValidationError("two devices have the same socket \(socket.path): give each its own path")
+      }
+    }
+  }
+}
+
+/// What `--vfio-user` takes: a path, or a kind of device, `=` and a path.
+struct ServedSocket: ExpressibleByArgument {
+  /// nil when the path stands alone.
+  let kind: DeviceKind?
+  let path: String
+
+  init?(argument: String) {
+    // A directory's name may have the character too; a word before it that is no kind is a mistake.
+    if let split = argument.firstIndex(of: "="), !argument[..<split].contains("/") {
+      guard let kind = DeviceKind(rawValue: String(argument[..<split])) else { return nil }
+      self.kind = kind
+      path = String(argument[argument.index(after: split)...])
+    } else {
+      kind = nil
+      path = argument
+    }
+    guard !path.isEmpty else { return nil }
   }
 }
 

@@ -8,7 +8,12 @@ import VfioUser
 
 /// What `--device` takes.
 enum DeviceKind: String, CaseIterable, ExpressibleByArgument {
-  case gpu, entropy
+  case gpu, entropy, keyboard, tablet, mouse, touch
+
+  /// Whether virtio gives it a legacy interface, or we do.
+  var canBeLegacy: Bool { self == .gpu || self == .entropy }
+  /// Whether the control socket has anything to ask of it.
+  var canBeAsked: Bool { self != .entropy }
 }
 
 /// A device that a VMM is to get, of whatever kind: its function, and the memory that it reads and writes.
@@ -45,6 +50,36 @@ struct ServedDevice: Sendable {
   static func entropy(bus: VirtioPCIOptions) throws -> ServedDevice {
     let device = try RandomDevice(memory: GuestMemory(), pci: bus)
     return ServedDevice(function: device.function, memory: device.memory)
+  }
+
+  /// The device of a kind, which is also put where the control socket finds it.
+  static func make(
+    _ kind: DeviceKind, outputs: [OutputSize], bus: VirtioPCIOptions, in asked: inout ControlResponder,
+    logger: Logger
+  ) throws -> ServedDevice {
+    switch kind {
+    case .gpu:
+      let pictures = PictureFrontEnd()
+      asked.frontEnd = pictures
+      return try gpu(outputs: outputs, shownBy: pictures, bus: bus, logger: logger)
+    case .entropy: return try entropy(bus: bus)
+    case .keyboard:
+      let device = try KeyboardDevice(memory: GuestMemory(), pci: bus)
+      asked.keyboard = device
+      return ServedDevice(function: device.function, memory: device.memory)
+    case .tablet:
+      let device = try PointerDevice(.tablet, memory: GuestMemory(), pci: bus)
+      asked.tablet = device
+      return ServedDevice(function: device.function, memory: device.memory)
+    case .mouse:
+      let device = try PointerDevice(.mouse, memory: GuestMemory(), pci: bus)
+      asked.mouse = device
+      return ServedDevice(function: device.function, memory: device.memory)
+    case .touch:
+      let device = try TouchDevice(memory: GuestMemory(), pci: bus)
+      asked.touch = device
+      return ServedDevice(function: device.function, memory: device.memory)
+    }
   }
 
   /// Listens at a path; VMMs may connect when this returns and are served by `Server.run`.

@@ -6,7 +6,9 @@ import Testing
   @Test(arguments: [
     ControlRequest.screenshot(scanout: 0, withCursor: true, encoding: .png),
     .screenshot(scanout: 15, withCursor: false, encoding: .ppm), .cursor(scanout: 0),
-    .cursor(scanout: 9_999_999_999),
+    .cursor(scanout: 9_999_999_999), .lights, .keys([[30]]), .keys([[29, 56, 59], [0], [65535]]),
+    .click(.pixel(scanout: 15, x: 16383, y: 0), .left), .click(.place(x: 32767, y: 0), .none),
+    .click(.way(x: -2_147_483_648, y: 2_147_483_647), .right), .click(.way(x: 0, y: 0), .middle),
   ])
   func `a request survives the wire`(_ request: ControlRequest) throws {
     #expect(request.bytes.count <= ControlRequest.maximumLineBytes && request.bytes.last == 10)
@@ -22,6 +24,28 @@ import Testing
     #expect(
       String(decoding: ControlRequest.cursor(scanout: 12).bytes, as: UTF8.self)
         == "scanout-control 1 cursor 12\n")
+    let input: [(ControlRequest, String)] = [
+      (.keys([[29, 46], [28]]), "keys 29-46 28"), (.lights, "lights"),
+      (.click(.pixel(scanout: 1, x: 2, y: 3), .left), "click pixel 1 2 3 left"),
+      (.click(.place(x: 2, y: 3), .none), "click place 2 3 none"),
+      (.click(.way(x: -2, y: 3), .middle), "click way -2 3 middle"),
+    ]
+    for (request, words) in input {
+      #expect(String(decoding: request.bytes, as: UTF8.self) == "scanout-control 1 \(words)\n")
+    }
+  }
+
+  @Test(arguments: [0, 1, 30, 31, 1000])
+  func `strokes of any number are split into lines that fit, in order`(_ count: Int) throws {
+    let strokes = (0..<count).map { [UInt16](repeating: UInt16($0), count: 1 + $0 % 8) }
+    let requests = ControlRequest.keys(splitting: strokes)
+    #expect(requests.allSatisfy { $0.bytes.count <= ControlRequest.maximumLineBytes })
+    let joined = try requests.flatMap { request -> [[UInt16]] in
+      guard case .keys(let part) = try ControlRequest(line: request.bytes.dropLast()) else { return [] }
+      return part
+    }
+    #expect(joined == strokes)
+    #expect(requests.count <= strokes.count && (count < 1000 || requests.count < 400))
   }
 
   @Test(arguments: badRequests)
@@ -121,7 +145,14 @@ let badRequests: [BadRequest] =
     "scanout-control 1 cursor 0\r", "scanout-control 1 cursor 0 0", "scanout-control 1 cursor zero",
     "scanout-control 1 cursor \u{660}", "scanout-control 1 shutdown", "scanout-control 1 cursor\u{0} 0",
     "scanout-control one cursor 0", "scanout-control  1 cursor 0", "SCANOUT-CONTROL 1 cursor 0",
-    "GET / HTTP/1.1\r",
+    "GET / HTTP/1.1\r", "scanout-control 1 keys", "scanout-control 1 keys ", "scanout-control 1 keys a",
+    "scanout-control 1 keys 30 ", "scanout-control 1 keys 30-", "scanout-control 1 keys -30",
+    "scanout-control 1 keys 30--31", "scanout-control 1 keys 65536", "scanout-control 1 keys 30+31",
+    "scanout-control 1 click", "scanout-control 1 click 0 1 2 left", "scanout-control 1 click pixel 1 2 left",
+    "scanout-control 1 click pixel 0 -1 2 left", "scanout-control 1 click place 1 2",
+    "scanout-control 1 click place -1 2 left", "scanout-control 1 click way 1 2 thumb",
+    "scanout-control 1 click way - 2 left", "scanout-control 1 click way --1 2 left",
+    "scanout-control 1 click way 1 2 left left", "scanout-control 1 lights 0",
   ].map { BadRequest(bytes: Array($0.utf8), code: .badRequest) }
   + ["scanout-control 0 cursor 0", "scanout-control 2 cursor 0", "scanout-control 9999999999 x"].map {
     BadRequest(bytes: Array($0.utf8), code: .version)

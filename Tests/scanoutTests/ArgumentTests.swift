@@ -25,20 +25,32 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     let serve = try parse(
       ServeCommand.self, "serve", "--vfio-user", "/run/gpu", "--output", "1920x1080", "--output", "640x480",
       "--control", "/run/control", "--once")
-    #expect(serve.vfioUser == "/run/gpu" && serve.control == "/run/control" && serve.once)
+    #expect(serve.places.map(\.path) == ["/run/gpu"] && serve.control == "/run/control" && serve.once)
     #expect(serve.outputs.map(\.description) == ["1920x1080", "640x480"])
   }
 
   @Test func `serve needs only its socket`() throws {
     let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
-    #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once && serve.device == .gpu)
+    #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)
+    #expect(serve.places.map(\.kind) == [.gpu])
     #expect(OutputSize.standard.description == "1280x800")
   }
 
-  @Test func `serve takes both kinds of devices by name`() throws {
-    let arguments = ["serve", "--vfio-user", "rng", "--device"]
-    #expect(try parse(ServeCommand.self, arguments + ["gpu"]).device == .gpu)
-    #expect(try parse(ServeCommand.self, arguments + ["entropy"]).device == .entropy)
+  @Test(arguments: DeviceKind.allCases)
+  func `serve takes each kind of device by name, beside its socket or before it`(_ kind: DeviceKind) throws {
+    let apart = try parse(ServeCommand.self, "serve", "--vfio-user", "a/b=c", "--device", kind.rawValue)
+    #expect(apart.places.map(\.kind) == [kind] && apart.places.map(\.path) == ["a/b=c"])
+    let together = try parse(ServeCommand.self, "serve", "--vfio-user", "\(kind.rawValue)=a=b")
+    #expect(together.places.map(\.kind) == [kind] && together.places.map(\.path) == ["a=b"])
+  }
+
+  @Test func `serve takes several devices, each with its socket`() throws {
+    let serve = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "keyboard=k", "--vfio-user", "gpu=g", "--vfio-user",
+      "tablet=t", "--output", "640x480", "--control", "c")
+    #expect(serve.places.map(\.kind) == [.keyboard, .gpu, .tablet])
+    #expect(serve.places.map(\.path) == ["k", "g", "t"])
+    _ = try parse(ServeCommand.self, "serve", "--vfio-user", "keyboard=k", "--control", "c")
   }
 
   @Test func `a device is modern, conventional and complete unless told otherwise`() throws {
@@ -104,20 +116,32 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     (["serve"], "--vfio-user"), (["serve", "--vfio-user", "a", "--control", "a"], "same socket"),
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--output", "640x480"],
-      "--output goes with --device gpu"
+      "--output goes with a GPU"
     ),
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--control", "c"],
-      "--control goes with --device gpu"
+      "--control has nothing to ask for"
     ),
     (["serve", "--vfio-user", "a", "--device", "rng"], "gpu"),
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "suspend,edid"],
-      "--without edid goes with --device gpu"
+      "--without edid goes with a GPU"
     ),
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "blob-alignment"],
-      "--without blob-alignment goes with --device gpu"
+      "--without blob-alignment goes with a GPU"
+    ),
+    (["serve", "--vfio-user", "keyboard=a", "--output", "640x480"], "--output goes with a GPU"),
+    (["serve", "--vfio-user", "keyboard=a", "--vfio-user", "b"], "each needs its kind before the path"),
+    (["serve", "--vfio-user", "a", "--vfio-user", "b"], "each needs its kind before the path"),
+    (["serve", "--vfio-user", "mouse=a", "--vfio-user", "mouse=b"], "mouse= is given twice"),
+    (["serve", "--vfio-user", "mouse=a", "--vfio-user", "tablet=a"], "two devices have the same socket a"),
+    (["serve", "--vfio-user", "mouse=a", "--device", "mouse"], "--device goes with a plain --vfio-user"),
+    (["serve", "--vfio-user", "mouse=a", "--control", "a"], "same socket"),
+    (["serve", "--vfio-user", "mice=a"], "mice=a"), (["serve", "--vfio-user", "mouse="], "mouse="),
+    (
+      ["serve", "--vfio-user", "gpu=a", "--vfio-user", "touch=b", "--transport", "transitional"],
+      "--transport transitional is not for the device touch"
     ), (["serve", "--vfio-user", "a", "--transport", "old"], "'modern', 'transitional' or 'legacy'"),
     (["serve", "--vfio-user", "a", "--transport", "legacy", "--doorbell-pages"], "--doorbell-pages is for"),
     (["conformance", "vfio-user:a", "--pcie"], "go with in-process alone"),
@@ -129,7 +153,20 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     (["screenshot", "--control", "c", "--scanout", "16", "a.png"], "from 0 to 15"),
     (["screenshot", "--control", "c", "--scanout=-1", "a.png"], "from 0 to 15"),
     (["cursor", "--control", "c", "--scanout", "one", "--json"], "--scanout"),
-    (["serve", "--vfio-user", "a", "--log-level", "loud"], "--log-level"), (["picture"], "picture"),
+    (["type", "--control", "c"], "<text>"), (["type", "--control", "c", "caf\u{e9}"], "US layout"),
+    (["type", "--control", "c", "--delay=-1", "a"], "0 to 10000"),
+    (["key", "--control", "c"], "<keys>"), (["key", "--control", "c", "ctrl+"], "no key ``"),
+    (["key", "--control", "c", "ctrl+nothing"], "no key `nothing`"),
+    (["key", "--control", "c", "a+a+a+a+a+a+a+a+a"], "more than 8 keys"),
+    (["key", "--control", "c", "--times", "0", "a"], "1 to 1000"),
+    (["click", "--control", "c"], "say where"),
+    (["click", "--control", "c", "5"], "say where"),
+    (["click", "--control", "c", "--place", "1"], "--place"),
+    (["click", "--control", "c", "--place", "1,32768"], "within 0 to 32767"),
+    (["click", "--control", "c", "--place", "1,2", "3", "4"], "say where"),
+    (["click", "--control", "c", "--button", "thumb", "3", "4"], "--button"),
+    (["leds"], "--control"), (["serve", "--vfio-user", "a", "--log-level", "loud"], "--log-level"),
+    (["picture"], "picture"),
   ])
   func `a wrong command line is told what is wrong`(_ row: (arguments: [String], hint: String)) throws {
     let said = try #require(complaint(row.arguments))
@@ -148,22 +185,27 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
 
   @Test func `cursor and demo take their documented forms`() throws {
     let cursor = try parse(CursorCommand.self, "cursor", "--control", "c", "--scanout", "1", "--json")
-    #expect(cursor.json && cursor.options.scanout == 1 && cursor.options.control == "c")
+    #expect(cursor.json && cursor.options.scanout == 1 && cursor.options.socket.control == "c")
     #expect(try parse(DemoCommand.self, "demo", "--png", "a.png").png == "a.png")
     _ = try parse(DemoCommand.self, "demo")
   }
 
   @Test(
     arguments: [
-      (nil, ["serve", "screenshot", "cursor", "demo", "share=on"]),
+      (nil, ["serve", "screenshot", "cursor", "demo", "type", "key", "click", "leds", "share=on"]),
       (
         "serve",
         [
           "--vfio-user <socket>", "--device <kind>", "--output <size>", "--control <socket>", "--once",
-          "1280x800", "--transport <kind>", "--pcie", "--doorbell-pages", "--without <features>", "0x1010",
+          "1280x800", "keyboard=SOCKET", "touch", "--transport <kind>", "--pcie", "--doorbell-pages",
+          "--without <features>", "0x1010",
         ]
       ),
       ("screenshot", ["--control <socket>", "--scanout <n>", "--no-cursor", "<file>", ".ppm"]),
+      ("type", ["--control <socket>", "--delay <ms>", "<text>"]),
+      ("key", ["--control <socket>", "--delay <ms>", "--times <n>", "<keys>", "ctrl+alt+f2"]),
+      ("click", ["--control <socket>", "--scanout <n>", "--button <button>", "--place <x,y>", "--by <x,y>"]),
+      ("leds", ["--control <socket>", "--json", "caps"]),
       ("cursor", ["--control <socket>", "--scanout <n>", "--json", "crc"]), ("demo", ["--png <file>"]),
       (
         "conformance",

@@ -3,6 +3,7 @@ import FakeDisplays
 import FrontEndAPI
 import FrontEndPNG
 import Glibc
+import ScanoutDevice
 import Testing
 
 @testable import scanout
@@ -57,6 +58,61 @@ import Testing
     #expect(code(.screenshot(scanout: 1, withCursor: true, encoding: .png)) == .off)
     frontEnd.detach()
     #expect(code(.cursor(scanout: 0)) == .failed)
+  }
+
+  @Test func `a device that is not served is missed by name`() {
+    #expect(code(.keys([[30]])) == .noSuchDevice)
+    #expect(code(.lights) == .noSuchDevice)
+    for target in [PointerTarget.pixel(scanout: 0, x: 0, y: 0), .place(x: 0, y: 0), .way(x: 1, y: 1)] {
+      #expect(code(.click(target, .left)) == .noSuchDevice)
+    }
+    let none = ControlResponder()
+    guard case .failure(let failure) = none.answer(.cursor(scanout: 0)) else {
+      Issue.record("a server without a display tells of its cursor")
+      return
+    }
+    #expect(failure.code == .noSuchDevice && failure.message == "the server has no display")
+  }
+
+  @Test func `a click needs a pixel that there is`() throws {
+    var respond = respond
+    respond.tablet = try PointerDevice(.tablet, memory: GuestMemory())
+    #expect(respond.answer(.click(.pixel(scanout: 0, x: 2, y: 1), .left)) == .content([]))
+    for (target, code) in [
+      (PointerTarget.pixel(scanout: 0, x: 3, y: 1), ControlFailure.Code.badRequest),
+      (.pixel(scanout: 0, x: 2, y: 2), .badRequest), (.pixel(scanout: 0, x: .max, y: .max), .badRequest),
+      (.pixel(scanout: 1, x: 0, y: 0), .off), (.pixel(scanout: 2, x: 0, y: 0), .noSuchScanout),
+    ] {
+      guard case .failure(let failure) = respond.answer(.click(target, .left)) else {
+        Issue.record("\(target) is clicked on")
+        continue
+      }
+      #expect(failure.code == code)
+    }
+    #expect(respond.answer(.click(.place(x: 9_999_999_999, y: 1), .none)) == .content([]))
+  }
+
+  @Test func `a guest that takes no input is told of until there is no room, whole requests alone`() throws {
+    var respond = respond
+    respond.keyboard = try KeyboardDevice(memory: GuestMemory())
+    respond.mouse = try PointerDevice(.mouse, memory: GuestMemory())
+    respond.touch = try TouchDevice(memory: GuestMemory())
+    for request in [
+      ControlRequest.keys([[42, 30], [48]]), .click(.way(x: 1, y: -1), .right),
+      .click(.place(x: 5, y: 5), .left),
+    ] {
+      var count = 0
+      while respond.answer(request) == .content([]) { count += 1 }
+      #expect((50...200).contains(count))
+      guard case .failure(let failure) = respond.answer(request) else {
+        Issue.record("\(request) is taken")
+        continue
+      }
+      #expect(failure.code == .busy)
+    }
+    // Numbers that no keyboard has are no strokes.
+    #expect(respond.answer(.keys([[0], [65535, 300]])) == .content([]))
+    #expect(respond.answer(.lights) == .content([0]))
   }
 
   private func code(_ request: ControlRequest) -> ControlFailure.Code? {

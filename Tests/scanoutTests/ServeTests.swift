@@ -46,7 +46,7 @@ private final class Process {
       waitpid(pid, nil, 0)
     }
     close(output)
-    for name in ["gpu", "control"] { unsafe unlink(directory + "/" + name) }
+    for name in ["gpu", "keyboard", "tablet", "control"] { unsafe unlink(directory + "/" + name) }
     unsafe rmdir(directory)
   }
 
@@ -179,6 +179,53 @@ private final class Process {
     serve.signal(SIGTERM)
     #expect(serve.wait() == 0)
     #expect(!serve.exists("gpu"))
+  }
+
+  @Test func `serve with several devices gives each its socket, its guest and its end`() throws {
+    let serve = try Process(
+      "serve", "--vfio-user", "gpu=@/gpu", "--vfio-user", "keyboard=@/keyboard", "--vfio-user",
+      "tablet=@/tablet", "--control", "@/control")
+    let kinds: [(name: String, id: UInt16, base: UInt8, sub: UInt8)] = [
+      ("gpu", 0x1050, 3, 0x80), ("keyboard", 0x1052, 9, 0), ("tablet", 0x1052, 9, 0x80),
+    ]
+    for kind in kinds { #expect(serve.line() == "listening on \(serve.path(kind.name))") }
+    // All at once, and one after the other again.
+    for _ in 0..<2 {
+      let machines = try kinds.map { try VfioUserMachine(path: serve.path($0.name)) }
+      for (kind, machine) in zip(kinds, machines) {
+        let inventory = try PCIInventory(probing: machine)
+        #expect(inventory.vendorID == 0x1af4 && inventory.deviceID == kind.id)
+        #expect(inventory.baseClass == kind.base && inventory.subclass == kind.sub)
+      }
+    }
+    let gpu = try VfioUserMachine(path: serve.path("gpu"))
+    do { _ = try PCIInventory(probing: try VfioUserMachine(path: serve.path("keyboard"))) }
+    #expect(try PCIInventory(probing: gpu).deviceID == 0x1050)  // its session goes on
+    let path = serve.path("control")
+    #expect(try ControlClient.ask(.keys([[30]]), at: path) == [])
+    #expect(try ControlClient.ask(.lights, at: path) == [0])
+    #expect(try ControlClient.ask(.click(.place(x: 1, y: 2), .left), at: path) == [])
+    #expect(refusal(.click(.way(x: 1, y: 2), .left), path) == .noSuchDevice)
+    serve.signal(SIGTERM)
+    #expect(serve.wait() == 0)
+    for name in ["gpu", "keyboard", "tablet", "control"] { #expect(!serve.exists(name)) }
+  }
+
+  @Test func `serve with once and several devices ends when each has had its client`() throws {
+    let serve = try Process(
+      "serve", "--vfio-user", "keyboard=@/keyboard", "--vfio-user", "tablet=@/tablet", "--once")
+    for name in ["keyboard", "tablet"] { #expect(serve.line() == "listening on \(serve.path(name))") }
+    for name in ["tablet", "keyboard"] { _ = try VfioUserMachine(path: serve.path(name)) }
+    #expect(serve.wait() == 0)
+    #expect(!serve.exists("keyboard") && !serve.exists("tablet"))
+  }
+
+  @Test func `one of several sockets that cannot be made ends serve and leaves nothing`() throws {
+    let serve = try Process(
+      "serve", "--vfio-user", "keyboard=@/keyboard", "--vfio-user", "tablet=/nowhere/at/all/tablet")
+    #expect(serve.line() == "")
+    #expect(serve.wait() == 1)
+    #expect(!serve.exists("keyboard"))
   }
 
   /// Why a request is refused; nil when it is not.
