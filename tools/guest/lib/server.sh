@@ -1,5 +1,7 @@
 # Starts a `scanout serve` for the scripts beside this folder, and ends it with them. To be sourced.
 #   start_server [OPTION]...          a GPU; sets folder, gpu and control (sockets) and server (process id)
+#   start_input_server [OPTION]...    a GPU, a keyboard, a tablet and a mouse; sets gpu, keyboard, tablet, mouse and
+#                                     control (sockets), folder and server
 #   start_entropy_server [OPTION]...  an entropy device; sets folder, rng (socket) and server
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 export SCANOUT=${SCANOUT:-$package/.build/release/scanout}
@@ -9,6 +11,13 @@ start_server() {
   folder=$(mktemp -d)
   gpu=$folder/gpu control=$folder/control
   serve --vfio-user "$gpu" --control "$control" "$@"
+}
+
+start_input_server() {
+  folder=$(mktemp -d)
+  gpu=$folder/gpu keyboard=$folder/keyboard tablet=$folder/tablet mouse=$folder/mouse control=$folder/control
+  serve --vfio-user "gpu=$gpu" --vfio-user "keyboard=$keyboard" --vfio-user "tablet=$tablet" \
+    --vfio-user "mouse=$mouse" --control "$control" "$@"
 }
 
 start_entropy_server() {

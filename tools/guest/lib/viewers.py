@@ -42,6 +42,12 @@ class ScanoutViewer:
     def cursor(self, output):
         return json.loads(self.run("cursor", "--control", self.control, "--scanout", str(output), "--json"))
 
+    def command_input(self, command, *words):
+        self.run(command, "--control", self.control, *words)
+
+    def lights(self):
+        return json.loads(self.run("leds", "--control", self.control, "--json"))
+
     def save_png(self, output, path):
         self.run("screenshot", "--control", self.control, "--scanout", str(output), path)
 
