@@ -4,6 +4,14 @@ private enum ConfigPort {
   static let data: UInt16 = 0xcfc
 }
 
+/// Where q35 has configuration space in memory: PCIEXBAR of its host bridge.
+private enum ExtendedConfig {
+  /// Vendor and device of the host bridge.
+  static let q35: UInt32 = 0x29c0_8086
+  static let register = 0x60
+  static let base: UInt64 = 0xb000_0000
+}
+
 /// The accesses of a processor: ports, and memory where base addresses point.
 extension QtestMachine {
   // MARK: Configuration space
@@ -26,6 +34,10 @@ extension QtestMachine {
         return value | read << UInt32(8 * byte)
       }
     }
+    if offset >= 256 {
+      let address = try mapped(function, offset)
+      return UInt32(truncatingIfNeeded: try number("read\(Self.suffix(width) ?? "l") 0x\(hex(address))"))
+    }
     return UInt32(truncatingIfNeeded: try readPort(try aim(function, offset), width: width))
   }
 
@@ -36,7 +48,22 @@ extension QtestMachine {
       }
       return
     }
+    if offset >= 256 {
+      let address = try mapped(function, offset)
+      return try call("write\(Self.suffix(width) ?? "l") 0x\(hex(address)) 0x\(hex(UInt64(value)))")
+    }
     try writePort(try aim(function, offset), width: width, UInt64(value))
+  }
+
+  /// Where configuration space behind its first 256 bytes lies in memory: q35 alone maps it, once it is told where.
+  private func mapped(_ function: Function, _ offset: Int) throws -> UInt64 {
+    let bridge = Function(device: 0, function: 0)
+    guard try readConfig(bridge, 0, width: 4) == ExtendedConfig.q35, offset < 4096 else {
+      throw DriverError.missing("configuration space at \(offset) on this machine")
+    }
+    try writeConfig(bridge, ExtendedConfig.register + 4, width: 4, 0)
+    try writeConfig(bridge, ExtendedConfig.register, width: 4, UInt32(ExtendedConfig.base | 1))
+    return ExtendedConfig.base + UInt64(function.device << 15 | function.function << 12 | offset)
   }
 
   private static func isWhole(_ offset: Int, _ width: Int) -> Bool {
@@ -46,7 +73,7 @@ extension QtestMachine {
   /// Writes the address; returns the port where its data are.
   private func aim(_ function: Function, _ offset: Int) throws -> UInt16 {
     guard (0..<256).contains(offset) else {
-      throw DriverError.missing("configuration space at \(offset) by mechanism 1")
+      throw DriverError.missing("configuration space at \(offset)")
     }
     let place = 1 << 31 | function.device << 11 | function.function << 8 | offset & 0xfc
     try writePort(ConfigPort.address, width: 4, UInt64(place))

@@ -148,8 +148,18 @@ struct QtestBench {
     let place = function.common.offset + UInt64(CommonRegister.queueDescriptorArea.offset)
     try machine.writeBAR(function.common.bar, at: place, width: 5, 0x12_3456_7890)
     #expect(try function.read(.queueDescriptorArea) == 0x12_3456_7890)
-    #expect(throws: DriverError.missing("configuration space at 256 by mechanism 1")) {
-      try machine.readConfig(256, width: 4)
+  }
+
+  @Test func `configuration space behind its first 256 bytes is in memory on q35, and nowhere on pc`() throws
+  {
+    let device = ["-device", "virtio-gpu-pci"]
+    let q35 = try QtestMachine(command: [qemu, "-machine", "q35"] + device)
+    // A function on the root complex: nothing stands there.
+    #expect(try q35.readConfig(256, width: 4) == 0xffff_ffff || q35.readConfig(256, width: 4) == 0)
+    #expect(throws: DriverError.self) { try q35.readConfig(4096, width: 4) }
+    let pc = try QtestMachine(command: [qemu, "-machine", "pc"] + device)
+    #expect(throws: DriverError.missing("configuration space at 256 on this machine")) {
+      try pc.readConfig(256, width: 4)
     }
   }
 
