@@ -92,13 +92,13 @@ final class QueueBench {
     return bytes
   }
 
-  /// All device-readable bytes of a chain.
-  func read(_ held: HeldChain) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: held.readableCount)
+  /// The device-readable bytes of a chain from `offset`, which is not behind them.
+  func read(_ held: HeldChain, at offset: Int = 0) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: held.readableCount - offset)
     let done = memory.withAccess { access in
       var span = bytes.mutableSpan
       var raw = unsafe span.mutableBytes
-      return held.withChain { queue.read($0, at: 0, into: &raw, in: access) }
+      return held.withChain { queue.read($0, at: offset, into: &raw, in: access) }
     }
     return Array(bytes.prefix(done))
   }

@@ -31,6 +31,22 @@ import Testing
     }
   }
 
+  @Test(arguments: formats) func `a buffer is read from any byte of any of its descriptors`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench(size: 4, format)
+    let bytes: [UInt8] = Array(1...11), place = QueueBench.base + 0x4000
+    bench.ram.write(bytes, at: place)
+    let cuts = [(0, 3), (3, 1), (4, 7)]
+    _ = try bench.ring.offer(
+      cuts.map { RingDescriptor(address: place + UInt64($0.0), length: UInt32($0.1)) })
+    let held = try #require(try bench.take())
+    for offset in 0...bytes.count {
+      #expect(bench.read(held, at: offset) == Array(bytes[offset...]), "from byte \(offset)")
+    }
+    bench.complete(held)
+  }
+
   @Test(arguments: formats) func `without IN_ORDER a buffer is used as soon as it is done`(
     _ format: FeatureSet
   ) throws {
