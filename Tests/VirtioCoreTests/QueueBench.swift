@@ -92,9 +92,9 @@ final class QueueBench {
     return bytes
   }
 
-  /// The device-readable bytes of a chain from `offset`, which is not behind them.
-  func read(_ held: HeldChain, at offset: Int = 0) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: held.readableCount - offset)
+  /// The device-readable bytes of a chain from `offset`, which is not behind them; at most `count`.
+  func read(_ held: HeldChain, at offset: Int = 0, count: Int = .max) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: min(count, held.readableCount - offset))
     let done = memory.withAccess { access in
       var span = bytes.mutableSpan
       var raw = unsafe span.mutableBytes
@@ -109,6 +109,14 @@ final class QueueBench {
     memory.withAccess { access in
       let done = held.withChain { unsafe queue.write($0, at: 0, bytes.span.bytes, in: access) }
       held.finish { queue.complete($0, written: done, in: access) }
+    }
+  }
+
+  /// Writes bytes of the same value from `offset` of the device-writable part; says how many fitted.
+  func write(_ held: HeldChain, at offset: Int, _ byte: UInt8, count: Int) -> Int {
+    let bytes = [UInt8](repeating: byte, count: count)
+    return memory.withAccess { access in
+      held.withChain { unsafe queue.write($0, at: offset, bytes.span.bytes, in: access) }
     }
   }
 

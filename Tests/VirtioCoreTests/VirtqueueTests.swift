@@ -43,8 +43,35 @@ import Testing
     let held = try #require(try bench.take())
     for offset in 0...bytes.count {
       #expect(bench.read(held, at: offset) == Array(bytes[offset...]), "from byte \(offset)")
+      #expect(bench.read(held, at: offset, count: 2) == Array(bytes[offset...].prefix(2)))
     }
     bench.complete(held)
+  }
+
+  @Test(arguments: formats)
+  func `a buffer is written from any byte of any of its descriptors, as far as it goes`(
+    _ format: FeatureSet
+  ) throws {
+    let bench = try QueueBench(size: 4, format)
+    let place = QueueBench.base + 0x4000
+    let chain = [(0, 3), (3, 1), (4, 7)].map { (start: Int, count: Int) in
+      RingDescriptor(
+        address: place + UInt64(start), length: UInt32(count), flags: RingDescriptor.write)
+    }
+    for offset in 0...11 {
+      for count in [0, 2, 20] {
+        bench.ram.fill(place, count: 12, with: 0)
+        _ = try bench.ring.offer(chain)
+        let held = try #require(try bench.take())
+        let fits = min(count, 11 - offset)
+        #expect(bench.write(held, at: offset, 7, count: count) == fits)
+        var wanted = [UInt8](repeating: 0, count: 12)
+        for index in offset..<offset + fits { wanted[index] = 7 }
+        #expect(bench.ram.read(place, count: 12) == wanted)
+        bench.complete(held)
+        _ = try bench.ring.takeUsed()
+      }
+    }
   }
 
   @Test(arguments: formats) func `without IN_ORDER a buffer is used as soon as it is done`(
