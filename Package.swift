@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "ScanoutDevice", targets: ["ScanoutDevice"]),
     .library(name: "VfioUser", targets: ["VfioUser"]),
     .library(name: "FrontEndPNG", targets: ["FrontEndPNG"]),
+    .library(name: "FrontEndVNC", targets: ["FrontEndVNC"]),
     .executable(name: "scanout", targets: ["scanout"]),
     .executable(name: "scanout-bench", targets: ["scanout-bench"]),
   ],
@@ -28,6 +29,8 @@ let package = Package(
     // Floor 0
     .target(name: "CHost"),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CLibVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
     .target(name: "HostThreads", dependencies: ["CHost"], swiftSettings: house),
     // Floor 1
     .target(name: "FrontEndAPI", swiftSettings: house),
@@ -56,6 +59,9 @@ let package = Package(
     .target(
       name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], swiftSettings: house),
     .target(
+      name: "FrontEndVNC", dependencies: ["CLibVNCServer", "FrontEndAPI", "HostThreads"],
+      swiftSettings: house),
+    .target(
       name: "VfioUser",
       dependencies: [
         "CHost", "GuestRAM", "HostThreads", "PCIBus", .product(name: "Logging", package: "swift-log"),
@@ -80,7 +86,7 @@ let package = Package(
       name: "scanout",
       dependencies: [
         "Conformance", "ControlSocket", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
-        "GuestDriver", "GuestRAM", "HostThreads", "PCIBus", "ScanoutDevice", "VfioUser",
+        "FrontEndVNC", "GuestDriver", "GuestRAM", "HostThreads", "PCIBus", "ScanoutDevice", "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -148,6 +154,9 @@ let package = Package(
       name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
       swiftSettings: house),
     .testTarget(
+      name: "FrontEndVNCTests",
+      dependencies: ["FrontEndAPI", "FrontEndVNC", "HostThreads"], swiftSettings: house),
+    .testTarget(
       name: "GuestDriverTests", dependencies: ["CSystemHeaders", "GuestDriver"], swiftSettings: house),
     .testTarget(
       name: "GuestRAMTests", dependencies: ["CHost", "GuestRAM", "HostThreads"], swiftSettings: house),
@@ -185,6 +194,7 @@ let package = Package(
       name: "scanoutTests",
       dependencies: [
         "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "ScanoutDevice",
+        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "HostThreads",
         "scanout",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

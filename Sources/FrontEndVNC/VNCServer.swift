@@ -1,0 +1,106 @@
+public import FrontEndAPI
+import Glibc
+import HostThreads
+
+/// Shows one output to any number of VNC viewers, on a Unix socket or a TCP port.
+///
+/// One thread waits for viewers; each viewer has another. All sleep without a time limit while nothing happens.
+public final class VNCServer: Sendable {
+  /// The bounds; the defaults are what `scanout serve` uses.
+  public struct Limits: Sendable {
+    /// Viewers at a time, those in their handshake included; others are disconnected at once.
+    public var viewers = 16
+    /// From connecting to being told the output's size.
+    public var handshakeMilliseconds: Int64 = 10_000
+    /// The longest clipboard that a viewer may send, in bytes.
+    public var clipboardBytes = 1 << 20
+    /// From its first byte to its last.
+    public var messageMilliseconds: Int64 = 20_000
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// Who may look.
+  public enum Protection: Sendable {
+    /// Programs of this host, which are not asked for a password. Unix sockets and loopback addresses only.
+    case local
+    /// Whoever knows the password.
+    case password(VNCPassword)
+    /// Anybody who can connect, from whatever host.
+    case none
+  }
+
+  /// What all viewers share.
+  struct Setup: Sendable {
+    let output: Int
+    let password: VNCPassword?
+    let limits: Limits
+    let name: Name
+    let attach: @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel
+    let report: @Sendable (VNCReport) -> Void
+  }
+
+  /// Where viewers connect, with the port that the system chose if that was left to it.
+  public let address: VNCAddress
+  private let bell: Reception.Bell
+  private let thread: HostThread
+
+  /// Listens and starts to serve; viewers can connect when this returns.
+  ///
+  /// - Parameters:
+  ///   - output: scanout id, from 0.
+  ///   - name: what viewers show as their title; at most 100 bytes of it.
+  ///   - attach: attaches a front-end to the display: each viewer is one, on its own thread. The server detaches it.
+  ///   - report: told what happens, on any thread; viewers cause most of it.
+  public init(
+    at address: VNCAddress, output: Int, name: String, protection: Protection, limits: Limits = Limits(),
+    attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel,
+    report: @escaping @Sendable (VNCReport) -> Void = { _ in }
+  ) throws(VNCServerError) {
+    LibraryLog.send(to: report)
+    guard LibraryScreen.prepare() else { throw .outOfMemory }
+    let (password, allowsOthers): (VNCPassword?, Bool) =
+      switch protection {
+      case .local: (nil, false)
+      case .password(let password): (password, true)
+      case .none: (nil, true)
+      }
+    guard let bell = Reception.Bell() else { throw .system(call: "pipe", address: address, errno: errno) }
+    // Only the thread keeps the socket, so it is closed and its file gone when the thread has ended.
+    let socket = try ServerSocket(address, allowsOthers: allowsOthers)
+    self.address = socket.address
+    self.bell = bell
+    let setup = Setup(
+      output: output, password: password, limits: limits, name: Name(name), attach: attach, report: report)
+    do throws(HostThreadError) {
+      thread = try HostThread(name: "vnc") { Reception(socket: socket, setup: setup, bell: bell).run() }
+    } catch { throw .system(call: "pthread_create", address: address, errno: error.errno) }
+  }
+
+  deinit { stop() }
+
+  /// Disconnects all viewers and stops listening; returns when every thread has ended and let the display go.
+  public func stop() {
+    bell.stop()
+    thread.join()
+  }
+}
+
+/// A string of C that lives as long as this.
+@safe
+final class Name: @unchecked Sendable {
+  // Sendable: nobody changes it.
+  private let bytes: UnsafeMutableBufferPointer<CChar>
+
+  init(_ text: String) {
+    let kept = text.utf8.prefix(100).filter { $0 >= 0x20 }.map { CChar(bitPattern: $0) }
+    unsafe bytes = .allocate(capacity: kept.count + 1)
+    _ = unsafe bytes.initialize(from: kept + [0])
+  }
+
+  deinit { unsafe bytes.deallocate() }
+
+  /// Ends with a zero byte.
+  @unsafe var address: UnsafePointer<CChar> { unsafe UnsafePointer(bytes.baseAddress!) }
+}

@@ -1,0 +1,151 @@
+import FrontEndAPI
+import Glibc
+import HostThreads
+
+/// One connected viewer, with a thread of its own, and a front-end of the display in its own right: the display keeps
+/// its damage, so a slow viewer misses nothing, holds nobody up, and costs nothing while it does not ask.
+final class Viewer: DisplayFrontEnd {
+  let interface = InterfaceVersion(type: "display", label: "VNC viewer", major: 1, minor: 0)
+
+  private let socket: ViewerSocket
+  private let setup: VNCServer.Setup
+  private let wakeUp: WakeUp
+  private let bell: Reception.Bell
+  private let state = Lock(State())
+
+  private struct State {
+    /// It is to leave.
+    var isStopped = false
+    /// Its thread is about to end and uses nothing any more.
+    var isOver = false
+  }
+
+  /// nil when the system has no descriptors to give; the connection is then closed.
+  ///
+  /// - Parameter bell: rung when the viewer has left.
+  init?(owning raw: CInt, _ setup: VNCServer.Setup, _ bell: Reception.Bell) {
+    socket = ViewerSocket(owning: raw)
+    self.setup = setup
+    self.bell = bell
+    guard let wakeUp = WakeUp() else { return nil }
+    self.wakeUp = wakeUp
+  }
+
+  // MARK: Other threads
+
+  func attached(to channel: any DisplayChannel) {}
+
+  func outputChanged(_ index: Int) {
+    if index == setup.output { wakeUp.signal() }
+  }
+
+  /// Ends the connection; the viewer's thread ends soon after.
+  func disconnect() {
+    state.withLock { $0.isStopped = true }
+    socket.disconnect()
+    wakeUp.signal()
+  }
+
+  /// Whether its thread is done.
+  var isOver: Bool { state.withLock { $0.isOver } }
+
+  // MARK: Its own thread
+
+  /// Serves the viewer until it has gone.
+  func run() {
+    Self.blockBrokenPipes()
+    serve()
+    // The descriptor lives until the server's thread has joined this one; the viewer need not wait for that.
+    socket.disconnect()
+    state.withLock { $0.isOver = true }
+    bell.wakeUp.signal()
+  }
+
+  private func serve() {
+    let deadline = Clock.now() + setup.limits.handshakeMilliseconds
+    let handshake = Handshake(socket: socket, password: setup.password, deadline: deadline)
+    if case .refused(let what) = handshake.run() {
+      return setup.report(VNCReport(weight: .detail, text: "a viewer was turned away: \(what)"))
+    }
+    let channel: any DisplayChannel
+    do { channel = try setup.attach(self) } catch {
+      return setup.report(VNCReport(weight: .notice, text: "a viewer cannot be shown anything: \(error)"))
+    }
+    defer { channel.detach() }
+    guard var screen = ViewerScreen(socket, channel, setup) else {
+      return setup.report(VNCReport(weight: .notice, text: "no memory or descriptors for another viewer"))
+    }
+    while !state.withLock({ $0.isStopped }), screen.isOpen {
+      guard let isReadable = sleep(until: screen.isInitialised ? nil : deadline) else { return }
+      if isReadable, !takeMessage(&screen) { return }
+      if !screen.update() { return }
+    }
+  }
+
+  /// The library writes to connections that may have ended: an error of the call, not the end of the process.
+  private static func blockBrokenPipes() {
+    var signals = sigset_t()
+    // The set is a local variable; a signal that waits goes with the thread.
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+  }
+
+  /// Sleeps until the viewer has sent something or the display has changed; nil when the deadline has passed.
+  ///
+  /// - Returns: whether there is something to read.
+  private func sleep(until deadline: Int64?) -> Bool? {
+    var polled = [
+      pollfd(fd: socket.descriptor.raw, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    let left = deadline.map { CInt(clamping: max(0, $0 - Clock.now())) } ?? -1
+    // Two entries, the array's size.
+    let count = unsafe poll(&polled, 2, left)
+    if count == 0 || count < 0 && errno != EINTR { return nil }
+    guard count > 0 else { return false }
+    if polled[1].revents != 0 { wakeUp.clear() }
+    return polled[0].revents != 0
+  }
+
+  /// Messages that viewers send, by their first byte. Others of the library's change files, scale, or chat.
+  private enum Message {
+    static let setPixelFormat: UInt8 = 0
+    static let setEncodings: UInt8 = 2
+    static let updateRequest: UInt8 = 3
+    static let key: UInt8 = 4
+    static let pointer: UInt8 = 5
+    static let clipboard: UInt8 = 6
+    static let setDesktopSize: UInt8 = 251
+  }
+
+  /// Takes one message; false when the viewer has gone or has to.
+  private func takeMessage(_ screen: inout ViewerScreen) -> Bool {
+    guard screen.isInitialised else {
+      screen.processMessage()
+      return true
+    }
+    switch socket.peek() {
+    case nil: return false
+    case Message.clipboard: return skipClipboard()
+    case Message.setPixelFormat, Message.setEncodings, Message.updateRequest, Message.key, Message.pointer,
+      Message.setDesktopSize:
+      screen.processMessage()
+      return true
+    case let type?:
+      setup.report(VNCReport(weight: .detail, text: "a viewer sent a message of type \(type): disconnected"))
+      return false
+    }
+  }
+
+  /// Clipboards go nowhere: read and forgotten, up to a limit. A negative length announces the extended form (§7.5.6
+  /// knows only the plain one).
+  private func skipClipboard() -> Bool {
+    let deadline = Clock.now() + setup.limits.messageMilliseconds
+    guard let head = socket.read(8, by: deadline) else { return false }
+    let length = head[4...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    let count = Int(Int32(bitPattern: length)).magnitude
+    guard count <= UInt(setup.limits.clipboardBytes) else { return false }
+    return socket.skip(Int(count), by: deadline)
+  }
+}
