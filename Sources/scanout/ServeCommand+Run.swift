@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import FrontEndAPI
 import FrontEndPNG
 import Glibc
 import HostThreads
@@ -14,19 +15,26 @@ extension ServeCommand {
     let logger = Self.makeLogger(level: logLevel)
 
     var responder = ControlResponder()
+    var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
     let servers = try places.map { place in
-      try ServedDevice.make(
+      let device = try ServedDevice.make(
         place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, bus: bus.options, in: &responder,
-        logger: logger
-      ).listen(at: place.path, logger: logger)
+        logger: logger)
+      attach = attach ?? device.attach
+      return try device.listen(at: place.path, logger: logger)
     }
     defer { responder.frontEnd?.detach() }
     let controlServer = try control.map { [responder] path in
       try ControlServer(
         path: path, report: { logger.warning("\($0)") }, respond: { responder.answer($0) })
     }
+    let viewers = try attach.map { try vnc.serve($0, logger: logger) } ?? []
+    defer { for viewer in viewers { viewer.stop() } }
     try TerminationSignals.whenRaised { for server in servers { server.stop() } }
     defer { controlServer?.stop() }
+    for (place, viewer) in zip(vnc.places, viewers) {
+      try Output.print("VNC viewers of scanout \(place.scanout) connect at \(viewer.address)")
+    }
     for place in places { try Output.print("listening on \(place.path)") }
     try Self.run(servers, once: once)
   }

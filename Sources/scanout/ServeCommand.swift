@@ -14,6 +14,8 @@ struct ServeCommand: ParsableCommand {
       A guest with a screen, a keyboard and a pointer takes three devices, each with a socket of its own: \
       --vfio-user gpu=SOCKET --vfio-user keyboard=SOCKET --vfio-user tablet=SOCKET
 
+      With --vnc, a line before that says where viewers connect, for each scanout that is shown.
+
       Guest memory must be shared with this process: with QEMU, -object memory-backend-memfd,...,share=on as the \
       machine's memory-backend.
 
@@ -52,6 +54,9 @@ struct ServeCommand: ParsableCommand {
   var control: String?
 
   @OptionGroup
+  var vnc: VNCOptions
+
+  @OptionGroup
   var bus: BusOptions
 
   @Flag(help: "End when the first VMM has left.")
@@ -72,6 +77,7 @@ struct ServeCommand: ParsableCommand {
     let kinds = places.map(\.kind)
     if !kinds.contains(.gpu) {
       guard outputs.isEmpty else { throw ValidationError("--output goes with a GPU, and none is served") }
+      guard vnc.places.isEmpty else { throw ValidationError("--vnc goes with a GPU, and none is served") }
       if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
         throw ValidationError("--without \(feature.rawValue) goes with a GPU, and none is served")
       }
@@ -86,6 +92,21 @@ struct ServeCommand: ParsableCommand {
     }
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
+    }
+    try validateViewers()
+  }
+
+  private func validateViewers() throws {
+    if let place = vnc.places.first(where: { $0.scanout >= max(1, outputs.count) }) {
+      throw ValidationError(
+        "--vnc names scanout \(place.scanout), but there are \(max(1, outputs.count)), numbered from 0: one for each "
+          + "--output")
+    }
+    for place in vnc.places {
+      guard case .unix(let path) = place.address,
+        path == control || places.contains(where: { $0.path == path })
+      else { continue }
+      throw ValidationError("--vnc names the socket \(path), which has another use: give it its own path")
     }
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DisplayModel
+import FrontEndAPI
 import FrontEndPNG
 import GuestRAM
 import Logging
@@ -20,6 +21,8 @@ enum DeviceKind: String, CaseIterable, ExpressibleByArgument {
 struct ServedDevice: Sendable {
   let function: any PCIFunction
   let memory: GuestMemory
+  /// Attaches further front-ends to its display; nil for a device that has none.
+  var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
 
   /// A virtio GPU.
   ///
@@ -43,7 +46,7 @@ struct ServedDevice: Sendable {
     }
     // The front-end keeps the channel.
     _ = try device.attach(pictures)
-    return ServedDevice(function: device.function, memory: device.memory)
+    return ServedDevice(function: device.function, memory: device.memory) { try device.attach($0) }
   }
 
   /// A virtio entropy device.

@@ -29,6 +29,26 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     #expect(serve.outputs.map(\.description) == ["1920x1080", "640x480"])
   }
 
+  @Test func `serve takes where viewers connect`() throws {
+    let serve = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "gpu", "--output", "640x480", "--output", "640x480", "--vnc",
+      "127.0.0.1:5900", "--vnc", "1=unix:/run/a=b", "--vnc-password-file", "secret")
+    #expect(serve.vnc.places.map(\.scanout) == [0, 1])
+    #expect(serve.vnc.places.map(\.address.description) == ["127.0.0.1:5900", "unix:/run/a=b"])
+    #expect(serve.vnc.passwordFile == "secret" && !serve.vnc.insecure)
+  }
+
+  @Test(arguments: [
+    ["--vnc", "5900"], ["--vnc", "16=127.0.0.1:0"], ["--vnc", "1=127.0.0.1:0"], ["--vnc", "unix:gpu"],
+    ["--vnc", "127.0.0.1:1", "--vnc", "0=127.0.0.1:2"], ["--vnc-password-file", "secret"],
+    ["--vnc", "127.0.0.1:1", "--insecure", "--vnc-password-file", "secret"],
+    ["--vnc", "127.0.0.1:1", "--device", "entropy"],
+  ])
+  func `serve refuses viewers that make no sense`(_ arguments: [String]) throws {
+    let answer = try #require(complaint(["serve", "--vfio-user", "gpu"] + arguments))
+    #expect(answer.code == 64 && answer.text.contains("--"))
+  }
+
   @Test func `serve needs only its socket`() throws {
     let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
     #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)

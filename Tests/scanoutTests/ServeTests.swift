@@ -7,13 +7,15 @@ import Testing
 @testable import scanout
 
 /// The command as a process of its own, in a directory of its own.
-private final class Process {
+final class Process {
   let directory: String
   private var pid: pid_t = 0
   private var output: CInt = -1
 
   /// Starts `scanout`, which is beside the tests' own program; `@` in an argument stands for the directory.
-  init(_ arguments: String...) throws {
+  convenience init(_ arguments: String...) throws { try self.init(arguments) }
+
+  init(_ arguments: [String]) throws {
     var template = Array("/tmp/scanout-serve-XXXXXX".utf8CString)
     // The template ends with a zero byte and is rewritten in place.
     try #require(unsafe mkdtemp(&template) != nil)
@@ -46,7 +48,7 @@ private final class Process {
       waitpid(pid, nil, 0)
     }
     close(output)
-    for name in ["gpu", "keyboard", "tablet", "control"] { unsafe unlink(directory + "/" + name) }
+    for name in ["gpu", "keyboard", "tablet", "control", "vnc"] { unsafe unlink(directory + "/" + name) }
     unsafe rmdir(directory)
   }
 

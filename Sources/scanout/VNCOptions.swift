@@ -1,0 +1,119 @@
+import ArgumentParser
+import FrontEndAPI
+import FrontEndVNC
+import Glibc
+import Logging
+
+/// The options of `serve` for viewers.
+struct VNCOptions: ParsableArguments {
+  @Option(
+    name: .customLong("vnc"),
+    help: ArgumentHelp(
+      "Show a scanout to VNC viewers, scanout 0 unless N= says another: at unix:PATH, a Unix socket to be made for "
+        + "this user alone, or at HOST:PORT. Once for each scanout.", valueName: "[N=]address"))
+  var places: [VNCPlace] = []
+
+  @Option(
+    name: .customLong("vnc-password-file"),
+    help: ArgumentHelp(
+      "What VNC viewers must know: the first line of a file, 1 to 8 characters. The connection stays plain.",
+      valueName: "file"))
+  var passwordFile: String?
+
+  @Flag(
+    help:
+      "Let VNC viewers of other hosts look without a password; else a host that is not loopback is refused.")
+  var insecure = false
+
+  func validate() throws {
+    for (index, place) in places.enumerated()
+    where places[..<index].contains(where: { $0.scanout == place.scanout }) {
+      throw ValidationError("--vnc is given twice for scanout \(place.scanout): a scanout has one VNC server")
+    }
+    guard !places.isEmpty || passwordFile == nil else {
+      throw ValidationError("--vnc-password-file has nobody to ask: say where viewers connect with --vnc")
+    }
+    guard !insecure || passwordFile == nil else {
+      throw ValidationError("--insecure and --vnc-password-file contradict each other: leave one out")
+    }
+  }
+
+  /// Starts a server for each place; viewers can connect when this returns.
+  ///
+  /// - Parameter attach: attaches a front-end to the GPU's display.
+  func serve(
+    _ attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel, logger: Logger
+  ) throws -> [VNCServer] {
+    let protection = try protection()
+    var servers: [VNCServer] = []
+    do {
+      for place in places {
+        servers.append(
+          try VNCServer(
+            at: place.address, output: place.scanout, name: "Scanout \(place.scanout)",
+            protection: protection,
+            attach: attach
+          ) { report in
+            switch report.weight {
+            case .detail: logger.debug("\(report.text)")
+            case .notice: logger.notice("\(report.text)")
+            }
+          })
+      }
+    } catch {
+      for server in servers { server.stop() }
+      guard case VNCServerError.unprotected(let address) = error else { throw error }
+      throw CommandFailure(
+        "\(address) can be reached from other hosts: give a --vnc-password-file, or say --insecure to let anybody look"
+      )
+    }
+    return servers
+  }
+
+  private func protection() throws -> VNCServer.Protection {
+    guard let passwordFile else { return insecure ? .none : .local }
+    return .password(try Self.password(from: passwordFile))
+  }
+
+  /// The first line of a file.
+  static func password(from path: String) throws -> VNCPassword {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw CommandFailure("\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    // Longer than any password with its end of line.
+    var bytes = [UInt8](repeating: 0, count: 64)
+    // At most the array's size.
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    let line = bytes.prefix(max(0, count)).prefix { $0 != 10 && $0 != 13 }
+    guard let password = VNCPassword(line) else {
+      throw CommandFailure(
+        "the first line of \(path) is no VNC password: it must have 1 to 8 characters, since viewers cut off the rest"
+      )
+    }
+    return password
+  }
+}
+
+/// What `--vnc` takes: an address, or a scanout, `=` and an address.
+struct VNCPlace: ExpressibleByArgument, Equatable {
+  let scanout: Int
+  let address: VNCAddress
+
+  init?(argument: String) {
+    var text = argument[...]
+    var scanout = 0
+    // A path may have the character too, after `unix:`.
+    if let split = argument.firstIndex(of: "="),
+      argument[..<split].utf8.allSatisfy({ (0x30...0x39).contains($0) })
+    {
+      guard let number = Int(argument[..<split]), 0...15 ~= number else { return nil }
+      scanout = number
+      text = argument[argument.index(after: split)...]
+    }
+    guard let address = VNCAddress(String(text)) else { return nil }
+    self.scanout = scanout
+    self.address = address
+  }
+}
