@@ -45,6 +45,7 @@ final class Bench {
       try machine.mapRAM(block, access: block === readOnly ? .readable : .readWrite)
     }
     driver = GPUDriver(machine, ram: ram)
+    driver.timeoutInMilliseconds = Self.patienceInMilliseconds
   }
 
   /// A guest-physical address where nothing is, between two blocks.
@@ -98,9 +99,22 @@ final class Bench {
     case nothing
   }
 
+  /// How long a test waits for what has to come. It bounds a hang and nothing else: under a sanitizer, beside other
+  /// tests on a busy machine, a thread may not get its turn for seconds.
+  static let patienceInMilliseconds = 60_000
+
+  /// Waits until something is so, as it has to be once the device's thread has had its turn; false when it never is.
+  func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<Self.patienceInMilliseconds {
+      if try isSo() { return true }
+      usleep(1000)
+    }
+    return false
+  }
+
   /// Waits for the device to stop or to answer on a queue.
   func outcome(
-    on queue: UInt16 = GPULayout.controlQueue, withinMilliseconds limit: Int = 2000
+    on queue: UInt16 = GPULayout.controlQueue, withinMilliseconds limit: Int = patienceInMilliseconds
   ) throws -> Outcome {
     var waited = 0
     while true {

@@ -227,7 +227,9 @@ import Testing
     try bench.driver.bringUp()
     let command: GPUCommand = queue == 0 ? .getDisplayInfo : .moveCursor(scanout: 0, x: 0, y: 0)
     try bench.driver.submit(try bench.layOut(command).descriptors, on: queue)
-    #expect(try bench.machine.waitForInterrupt(bench.driver.line(of: queue), timeoutInMilliseconds: 2000))
+    #expect(
+      try bench.machine.waitForInterrupt(
+        bench.driver.line(of: queue), timeoutInMilliseconds: Bench.patienceInMilliseconds))
     #expect(try bench.driver.ring(queue).takeUsed() != nil)
     for other in [bench.driver.line(of: 1 - queue), bench.driver.configurationLine] {
       #expect(try !bench.machine.waitForInterrupt(other, timeoutInMilliseconds: 20))
@@ -243,7 +245,7 @@ import Testing
     let function = try #require(bench.driver.function)
     for _ in 0..<5 {
       try bench.driver.submit(try bench.layOut(.getDisplayInfo).descriptors)
-      #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 2000))
+      #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: Bench.patienceInMilliseconds))
       let status = try bench.machine.readConfig(PCILayout.status, width: 2)
       #expect(UInt16(truncatingIfNeeded: status) & PCILayout.Status.interrupt != 0)
       #expect(try function.readInterruptStatus() == VirtioLayout.InterruptStatus.queue)
@@ -263,10 +265,10 @@ import Testing
     options.usesVectors = false
     try bench.driver.bringUp(options)
     try bench.driver.submit(try bench.layOut(.getDisplayInfo).descriptors)
-    #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 2000))
+    #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: Bench.patienceInMilliseconds))
     // The level is still high: nobody read the ISR status.
     try bench.machine.acknowledgeInterrupt(.pin)
-    #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 2000))
+    #expect(try bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: Bench.patienceInMilliseconds))
     _ = try bench.driver.function.readInterruptStatus()
     try bench.machine.acknowledgeInterrupt(.pin)
     #expect(try !bench.machine.waitForInterrupt(.pin, timeoutInMilliseconds: 20))

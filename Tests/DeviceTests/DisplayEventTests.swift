@@ -34,7 +34,8 @@ import Testing
     let generation = try function.read(.configGeneration)
     device.setOutput(1, to: try wanted(1280, 800, x: 1024, y: 7))
     #expect(
-      try bench.machine.waitForInterrupt(bench.driver.configurationLine, timeoutInMilliseconds: 5000))
+      try bench.machine.waitForInterrupt(
+        bench.driver.configurationLine, timeoutInMilliseconds: Bench.patienceInMilliseconds))
     #expect(try events(bench) == 1)
     #expect(try function.read(.configGeneration) != generation)
     let displays = try #require(try bench.driver.send(.getDisplayInfo).displays)

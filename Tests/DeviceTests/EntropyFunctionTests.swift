@@ -75,7 +75,7 @@ import Testing
     _ = try ring.offer([RingDescriptor(address: buffer, length: 4096, flags: RingDescriptor.write)])
     try function.kick(queue: 0, notifyOffset: UInt16(try function.read(.queueNotifyOffset)))
     let line: InterruptLine = usesVectors ? .vector(1) : .pin
-    #expect(try machine.waitForInterrupt(line, timeoutInMilliseconds: 10_000))
+    #expect(try machine.waitForInterrupt(line, timeoutInMilliseconds: Bench.patienceInMilliseconds))
     #expect(try ring.takeUsed()?.length == 4096)
     // A value is missing among 4096 random bytes with a chance of one in 35,000 for all together.
     #expect(Set(ram.read(buffer, count: 4096)).count > 250)

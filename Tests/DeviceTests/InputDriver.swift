@@ -93,7 +93,8 @@ final class InputDriver {
     _ = try status.offer([RingDescriptor(address: place, length: 8)])
     try kick(1)
     while try status.takeUsed() == nil {
-      guard try machine.waitForInterrupt(.vector(2), timeoutInMilliseconds: 10_000) else {
+      guard try machine.waitForInterrupt(.vector(2), timeoutInMilliseconds: Bench.patienceInMilliseconds)
+      else {
         throw DriverError.timedOut(waitingFor: "the status queue")
       }
     }

@@ -57,7 +57,6 @@ import Testing
   func `memory is rewritten while the device reads it`(_ path: DevicePath, _ target: Target) throws {
     let bench = try Bench(path)
     let view = try #require(bench.ram.blocks.first).secondView()
-    bench.driver.timeoutInMilliseconds = 30
     var options = GPUDriver.Options()
     options.queueSize = 16
     for _ in 0..<20 {
@@ -94,7 +93,6 @@ import Testing
         }
       }
     }
-    bench.driver.timeoutInMilliseconds = 5000
     try bench.expectSaneAfterReset()
   }
 

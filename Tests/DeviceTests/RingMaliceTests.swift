@@ -424,7 +424,9 @@ enum RingRows {
     case .stops:
       #expect(try bench.outcome() == .needsReset)
       // §2.1.2: a running driver is told by a configuration change.
-      #expect(try bench.machine.waitForInterrupt(bench.driver.configurationLine, timeoutInMilliseconds: 1000))
+      #expect(
+        try bench.machine.waitForInterrupt(
+          bench.driver.configurationLine, timeoutInMilliseconds: Bench.patienceInMilliseconds))
       // A stopped device takes no more work.
       try bench.driver.kick(0)
       try bench.driver.kick(1)
