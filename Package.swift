@@ -17,6 +17,7 @@ let package = Package(
     .library(name: "VfioUser", targets: ["VfioUser"]),
     .library(name: "FrontEndPNG", targets: ["FrontEndPNG"]),
     .library(name: "FrontEndVNC", targets: ["FrontEndVNC"]),
+    .library(name: "HostLoop", targets: ["HostLoop"]),
     .executable(name: "scanout", targets: ["scanout"]),
     .executable(name: "scanout-bench", targets: ["scanout-bench"]),
   ],
@@ -39,6 +40,7 @@ let package = Package(
       dependencies: ["CHost", "HostThreads", .product(name: "Atomics", package: "swift-atomics")],
       swiftSettings: house),
     // Floor 2
+    .target(name: "HostLoop", dependencies: ["CHost", "FrontEndAPI", "HostThreads"], swiftSettings: house),
     .target(
       name: "DisplayModel", dependencies: ["FrontEndAPI", "GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
@@ -86,7 +88,8 @@ let package = Package(
       name: "scanout",
       dependencies: [
         "Conformance", "ControlSocket", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
-        "FrontEndVNC", "GuestDriver", "GuestRAM", "HostThreads", "PCIBus", "ScanoutDevice", "VfioUser",
+        "FrontEndVNC", "GuestDriver", "GuestRAM", "HostLoop", "HostThreads", "PCIBus", "ScanoutDevice",
+        "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -155,7 +158,9 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "FrontEndVNCTests",
-      dependencies: ["FrontEndAPI", "FrontEndVNC", "HostThreads"], swiftSettings: house),
+      dependencies: ["FrontEndAPI", "FrontEndVNC", "HostLoop", "HostThreads"], swiftSettings: house),
+    .testTarget(
+      name: "HostLoopTests", dependencies: ["FrontEndAPI", "HostLoop", "HostThreads"], swiftSettings: house),
     .testTarget(
       name: "GuestDriverTests", dependencies: ["CSystemHeaders", "GuestDriver"], swiftSettings: house),
     .testTarget(

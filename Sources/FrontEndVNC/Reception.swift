@@ -1,26 +1,21 @@
+import FrontEndAPI
 import Glibc
 import HostThreads
 
-/// Lets viewers in until the server is stopped. Its methods are the server's thread's.
+/// Lets viewers in and sees them out, on the thread of the host's loop.
 final class Reception: Sendable {
-  private let socket: ServerSocket
   private let setup: VNCServer.Setup
-  private let bell: Bell
+  private let state: Lock<State>
 
-  /// Wakes the server's thread: to stop, or because a viewer has left.
-  final class Bell: Sendable {
-    let wakeUp: WakeUp
-    let isStopped = Lock(false)
-
-    init?() {
-      guard let wakeUp = WakeUp() else { return nil }
-      self.wakeUp = wakeUp
-    }
-
-    func stop() {
-      isStopped.withLock { $0 = true }
-      wakeUp.signal()
-    }
+  private struct State {
+    /// Closed, and its file gone, when this lets go of it.
+    var socket: ServerSocket?
+    var guests: [Guest] = []
+    var watch: (any CoreWatch)?
+    /// Runs out when viewers are let in again, after there was no descriptor or thread left for one.
+    var pause: (any CoreTimer)?
+    /// Runs out at once when a viewer has left.
+    var farewell: (any CoreTimer)?
   }
 
   /// A viewer and its thread.
@@ -29,68 +24,82 @@ final class Reception: Sendable {
     let thread: HostThread
   }
 
-  init(socket: ServerSocket, setup: VNCServer.Setup, bell: Bell) {
-    self.socket = socket
+  init(socket: ServerSocket, setup: VNCServer.Setup) {
     self.setup = setup
-    self.bell = bell
+    state = Lock(State(socket: socket))
   }
 
-  /// Serves until the bell says stop, then disconnects everybody and waits for their threads.
-  func run() {
-    var guests: [Guest] = []
-    // Until when nobody is let in, because there was no descriptor or thread left for one.
-    var pausedUntil: Int64?
-    while !bell.isStopped.withLock({ $0 }) {
-      if let until = pausedUntil, Clock.now() >= until { pausedUntil = nil }
-      var polled = [
-        pollfd(fd: bell.wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
-        // A negative descriptor is passed over.
-        pollfd(fd: pausedUntil == nil ? socket.descriptor.raw : -1, events: Int16(POLLIN), revents: 0),
-      ]
-      let left = pausedUntil.map { CInt(clamping: max(0, $0 - Clock.now())) } ?? -1
-      // Two entries, the array's size.
-      guard unsafe poll(&polled, 2, left) >= 0 else {
-        if errno != EINTR { usleep(100_000) }  // out of memory: wait for better times
-        continue
-      }
-      if polled[0].revents != 0 { bell.wakeUp.clear() }
-      guests.removeAll { guest in
-        guard guest.viewer.isOver else { return false }
-        guest.thread.join()
-        return true
-      }
-      if polled[1].revents != 0, !letIn(&guests) { pausedUntil = Clock.now() + 1000 }
+  /// Lets viewers in from now on, until `close`.
+  func open(on core: any CoreServices) {
+    // The loop's hold on them ends with `close`, and so does theirs on this.
+    let farewell = core.addTimer { self.seeOut() }
+    let pause = core.addTimer { self.state.withLock { $0.watch }?.update(.readable) }
+    state.withLock { ($0.farewell, $0.pause) = (farewell, pause) }
+    guard let socket = state.withLock({ $0.socket }) else { return }
+    let watch = core.addWatch(of: socket.descriptor.raw, for: []) { _ in self.letIn(from: socket) }
+    state.withLock { $0.watch = watch }
+    watch.update(.readable)
+  }
+
+  /// Disconnects everybody, waits for their threads, and lets nobody in any more.
+  func close() {
+    let (watch, timers) = state.withLock { state in
+      defer { (state.watch, state.pause) = (nil, nil) }
+      return (state.watch, [state.pause, state.farewell])
+    }
+    watch?.remove()
+    for timer in timers { timer?.remove() }
+    let guests = state.withLock { state in
+      defer { (state.guests, state.farewell, state.socket) = ([], nil, nil) }
+      return state.guests
     }
     for guest in guests { guest.viewer.disconnect() }
     for guest in guests { guest.thread.join() }
   }
 
-  /// Lets everybody in who waits and finds room; false when the system has no means for it at the moment.
-  private func letIn(_ guests: inout [Guest]) -> Bool {
+  /// Lets go of the viewers that have left.
+  private func seeOut() {
+    let gone = state.withLock { state in
+      let gone = state.guests.filter { $0.viewer.isOver }
+      state.guests.removeAll { $0.viewer.isOver }
+      return gone
+    }
+    // Their threads have nothing left to do.
+    for guest in gone { guest.thread.join() }
+  }
+
+  /// Lets everybody in who waits and finds room.
+  private func letIn(from socket: ServerSocket) {
     while true {
       let raw = accept(socket.descriptor.raw, nil, nil)
       guard raw >= 0 else {
         switch errno {
-        case EAGAIN: return true
+        case EAGAIN: return
         case EINTR, ECONNABORTED: continue  // that viewer is gone already
         default: return failed("accept", errno)
         }
       }
-      guard guests.count < setup.limits.viewers else {
-        close(raw)
-        setup.report(VNCReport(weight: .detail, text: "a viewer was turned away: \(guests.count) are here"))
+      let (count, farewell) = state.withLock { ($0.guests.count, $0.farewell) }
+      guard count < setup.limits.viewers else {
+        Glibc.close(raw)
+        setup.report(VNCReport(weight: .detail, text: "a viewer was turned away: \(count) are here"))
         continue
       }
-      guard let viewer = Viewer(owning: raw, setup, bell) else { return failed("pipe", errno) }
+      guard let viewer = Viewer(owning: raw, setup, whenOver: { farewell?.start(afterMilliseconds: 0) })
+      else { return failed("pipe", errno) }
       do throws(HostThreadError) {
-        guests.append(Guest(viewer: viewer, thread: try HostThread(name: "vnc viewer") { viewer.run() }))
+        let thread = try HostThread(name: "vnc viewer") { viewer.run() }
+        state.withLock { $0.guests.append(Guest(viewer: viewer, thread: thread)) }
       } catch { return failed("pthread_create", error.errno) }
     }
   }
 
-  private func failed(_ call: String, _ errno: CInt) -> Bool {
+  /// The system has no means at the moment, and whoever waits would wake the loop again at once.
+  private func failed(_ call: String, _ errno: CInt) {
     let reason = unsafe String(cString: strerror(errno))
     setup.report(VNCReport(weight: .notice, text: "no viewer can connect at the moment: \(call): \(reason)"))
-    return false
+    let (watch, pause) = state.withLock { ($0.watch, $0.pause) }
+    watch?.update([])
+    pause?.start(afterMilliseconds: 1000)
   }
 }

@@ -4,7 +4,8 @@ import HostThreads
 
 /// Shows one output to any number of VNC viewers, on a Unix socket or a TCP port.
 ///
-/// One thread waits for viewers; each viewer has another. All sleep without a time limit while nothing happens.
+/// The host's loop says when somebody connects; each viewer has a thread. All sleep without a time limit while nothing
+/// happens.
 public final class VNCServer: Sendable {
   /// The bounds; the defaults are what `scanout serve` uses.
   public struct Limits: Sendable {
@@ -43,18 +44,20 @@ public final class VNCServer: Sendable {
 
   /// Where viewers connect, with the port that the system chose if that was left to it.
   public let address: VNCAddress
-  private let bell: Reception.Bell
-  private let thread: HostThread
+  private let reception: Reception
+  private static let coreInterface = InterfaceVersion(type: "core", label: "VNC server", major: 1, minor: 0)
 
   /// Listens and starts to serve; viewers can connect when this returns.
   ///
   /// - Parameters:
   ///   - output: scanout id, from 0.
   ///   - name: what viewers show as their title; at most 100 bytes of it.
+  ///   - core: the host's timers and watches; the server is to be stopped before the loop is.
   ///   - attach: attaches a front-end to the display: each viewer is one, on its own thread. The server detaches it.
   ///   - report: told what happens, on any thread; viewers cause most of it.
   public init(
     at address: VNCAddress, output: Int, name: String, protection: Protection, limits: Limits = Limits(),
+    core: any CoreServices,
     attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel,
     report: @escaping @Sendable (VNCReport) -> Void = { _ in }
   ) throws(VNCServerError) {
@@ -66,25 +69,21 @@ public final class VNCServer: Sendable {
       case .password(let password): (password, true)
       case .none: (nil, true)
       }
-    guard let bell = Reception.Bell() else { throw .system(call: "pipe", address: address, errno: errno) }
-    // Only the thread keeps the socket, so it is closed and its file gone when the thread has ended.
+    do throws(InterfaceMismatch) { _ = try core.interface.agreed(with: Self.coreInterface) } catch {
+      throw .unsuitableHost(error)
+    }
     let socket = try ServerSocket(address, allowsOthers: allowsOthers)
     self.address = socket.address
-    self.bell = bell
     let setup = Setup(
       output: output, password: password, limits: limits, name: Name(name), attach: attach, report: report)
-    do throws(HostThreadError) {
-      thread = try HostThread(name: "vnc") { Reception(socket: socket, setup: setup, bell: bell).run() }
-    } catch { throw .system(call: "pthread_create", address: address, errno: error.errno) }
+    reception = Reception(socket: socket, setup: setup)
+    reception.open(on: core)
   }
 
   deinit { stop() }
 
   /// Disconnects all viewers and stops listening; returns when every thread has ended and let the display go.
-  public func stop() {
-    bell.stop()
-    thread.join()
-  }
+  public func stop() { reception.close() }
 }
 
 /// A string of C that lives as long as this.

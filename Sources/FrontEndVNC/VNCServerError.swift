@@ -1,3 +1,4 @@
+public import FrontEndAPI
 import Glibc
 
 /// Why there is no VNC server.
@@ -14,6 +15,8 @@ public enum VNCServerError: Error, Equatable, CustomStringConvertible {
   case notASocket(path: String)
   /// The system refused a call.
   case system(call: String, address: VNCAddress, errno: CInt)
+  /// The host's core interface is not the one that this was built for.
+  case unsuitableHost(InterfaceMismatch)
   /// libvncserver gave no screen: there is no memory.
   case outOfMemory
 
@@ -30,6 +33,7 @@ public enum VNCServerError: Error, Equatable, CustomStringConvertible {
     case .notASocket(let path): "\(path) exists and is no socket: choose another path"
     case .system(let call, let address, let errno):
       "no VNC server at \(address): \(call): \(unsafe String(cString: strerror(errno)))"
+    case .unsuitableHost(let mismatch): "no VNC server: \(mismatch)"
     case .outOfMemory: "no VNC server: out of memory"
     }
   }

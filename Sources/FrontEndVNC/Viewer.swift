@@ -10,7 +10,7 @@ final class Viewer: DisplayFrontEnd {
   private let socket: ViewerSocket
   private let setup: VNCServer.Setup
   private let wakeUp: WakeUp
-  private let bell: Reception.Bell
+  private let whenOver: @Sendable () -> Void
   private let state = Lock(State())
 
   private struct State {
@@ -22,11 +22,11 @@ final class Viewer: DisplayFrontEnd {
 
   /// nil when the system has no descriptors to give; the connection is then closed.
   ///
-  /// - Parameter bell: rung when the viewer has left.
-  init?(owning raw: CInt, _ setup: VNCServer.Setup, _ bell: Reception.Bell) {
+  /// - Parameter whenOver: called when the viewer has left, at the end of its thread.
+  init?(owning raw: CInt, _ setup: VNCServer.Setup, whenOver: @escaping @Sendable () -> Void) {
     socket = ViewerSocket(owning: raw)
     self.setup = setup
-    self.bell = bell
+    self.whenOver = whenOver
     guard let wakeUp = WakeUp() else { return nil }
     self.wakeUp = wakeUp
   }
@@ -58,7 +58,7 @@ final class Viewer: DisplayFrontEnd {
     // The descriptor lives until the server's thread has joined this one; the viewer need not wait for that.
     socket.disconnect()
     state.withLock { $0.isOver = true }
-    bell.wakeUp.signal()
+    whenOver()
   }
 
   private func serve() {

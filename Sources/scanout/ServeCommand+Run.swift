@@ -2,7 +2,9 @@ import ArgumentParser
 import ControlSocket
 import FrontEndAPI
 import FrontEndPNG
+import FrontEndVNC
 import Glibc
+import HostLoop
 import HostThreads
 import Logging
 import VfioUser
@@ -28,7 +30,10 @@ extension ServeCommand {
       try ControlServer(
         path: path, report: { logger.warning("\($0)") }, respond: { responder.answer($0) })
     }
-    let viewers = try attach.map { try vnc.serve($0, logger: logger) } ?? []
+    let loop = try vnc.places.isEmpty ? nil : HostLoop()
+    defer { loop?.stop() }
+    let viewers =
+      if let loop, let attach { try vnc.serve(on: loop, attach, logger: logger) } else { [VNCServer]() }
     defer { for viewer in viewers { viewer.stop() } }
     try TerminationSignals.whenRaised { for server in servers { server.stop() } }
     defer { controlServer?.stop() }

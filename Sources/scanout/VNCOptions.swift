@@ -40,8 +40,11 @@ struct VNCOptions: ParsableArguments {
 
   /// Starts a server for each place; viewers can connect when this returns.
   ///
-  /// - Parameter attach: attaches a front-end to the GPU's display.
+  /// - Parameters:
+  ///   - core: the process's loop.
+  ///   - attach: attaches a front-end to the GPU's display.
   func serve(
+    on core: any CoreServices,
     _ attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel, logger: Logger
   ) throws -> [VNCServer] {
     let protection = try protection()
@@ -51,8 +54,7 @@ struct VNCOptions: ParsableArguments {
         servers.append(
           try VNCServer(
             at: place.address, output: place.scanout, name: "Scanout \(place.scanout)",
-            protection: protection,
-            attach: attach
+            protection: protection, core: core, attach: attach
           ) { report in
             switch report.weight {
             case .detail: logger.debug("\(report.text)")

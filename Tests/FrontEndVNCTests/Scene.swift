@@ -1,11 +1,13 @@
 import FrontEndAPI
 import FrontEndVNC
+import HostLoop
 import HostThreads
 import Testing
 
 /// An output and a server that shows it on a port of its own.
 final class Scene {
   let output = FakeOutput()
+  let loop: HostLoop
   let server: VNCServer
   let reports: Reports
 
@@ -23,8 +25,9 @@ final class Scene {
     let output = output
     let reports = Reports()
     self.reports = reports
+    loop = try HostLoop()
     server = try VNCServer(
-      at: address, output: 0, name: "a guest", protection: protection, limits: limits,
+      at: address, output: 0, name: "a guest", protection: protection, limits: limits, core: loop,
       attach: { output.attach($0) }, report: { reports.add($0) })
   }
 

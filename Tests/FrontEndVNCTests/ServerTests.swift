@@ -1,4 +1,5 @@
 import Glibc
+import HostLoop
 import Testing
 
 @testable import FrontEndVNC
@@ -104,8 +105,10 @@ import Testing
 
   @Test func `a display that cannot be attached to turns viewers away`() throws {
     struct Refusal: Error {}
+    let loop = try HostLoop()
+    defer { loop.stop() }
     let server = try VNCServer(
-      at: .tcp(host: "127.0.0.1", port: 0), output: 0, name: "none", protection: .local,
+      at: .tcp(host: "127.0.0.1", port: 0), output: 0, name: "none", protection: .local, core: loop,
       attach: { _ in throw Refusal() })
     let viewer = try RawViewer(server.address)
     #expect(throws: RawViewerError.self) { try viewer.begin() }
