@@ -103,11 +103,13 @@ let package = Package(
       name: "DeviceMachine",
       dependencies: ["Conformance", "FrontEndAPI", "GuestDriver", "GuestRAM", "PCIBus"],
       swiftSettings: house),
-    .target(name: "CBenchmark"),
+    // A viewer that is not ours, to look at our servers with
+    .target(name: "CBenchmark", linkerSettings: [.linkedLibrary("vncclient")]),
     .executableTarget(
       name: "scanout-bench",
       dependencies: [
-        "CBenchmark", "DeviceMachine", "FrontEndAPI", "GuestDriver", "HostThreads", "ScanoutDevice",
+        "CBenchmark", "DeviceMachine", "FrontEndAPI", "FrontEndVNC", "GuestDriver", "HostLoop", "HostThreads",
+        "ScanoutDevice",
       ],
       swiftSettings: house),
     .executableTarget(

@@ -54,6 +54,7 @@ final class Viewer: DisplayFrontEnd {
   /// Serves the viewer until it has gone.
   func run() {
     Self.blockBrokenPipes()
+    Self.stepBack()
     serve()
     // The descriptor lives until the server's thread has joined this one; the viewer need not wait for that.
     socket.disconnect()
@@ -90,6 +91,10 @@ final class Viewer: DisplayFrontEnd {
     unsafe sigaddset(&signals, SIGPIPE)
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
+
+  /// Encoding is work for the time that the guest, its device and everybody else leave. On Linux each thread has a
+  /// nice value of its own, and 0 names the calling one.
+  private static func stepBack() { _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, 10) }
 
   /// Sleeps until the viewer has sent something or the display has changed; nil when the deadline has passed.
   ///

@@ -21,4 +21,9 @@ void cbenchmark_copy_pieces(void *to, const void *from, const uint64_t *offsets,
 /// Zeroed memory of the kind that the device uses for pixels: anonymous pages, large ones where the system gives them.
 void *cbenchmark_pixels(size_t count);
 
+/// Looks at a VNC server as libvncclient does, until that ends: asks for the next update as soon as one has come, and
+/// waits so many milliseconds before it reads on; a negative number reads the first update and never again.
+/// Returns 0 if it has seen an update.
+int cbenchmark_view(const char *host, int port, const char *encoding, int milliseconds);
+
 #endif
