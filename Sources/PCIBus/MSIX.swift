@@ -20,11 +20,15 @@ package struct MSIX: Sendable {
   package private(set) var isEnabled = false
   /// Function Mask.
   private var isMasked = false
+  /// Messages may be sent: bus mastering is on and the function is in D0.
+  private var isAllowed = false
+  /// Somebody else keeps the table, and so masks vectors and the function on the way; here no mask counts.
+  package var ignoresMasks = false
 
   /// Bytes of one table entry.
   package static let entrySize = 16
 
-  /// A table of `count` vectors, 1 to 2048, all masked.
+  /// A table of `count` vectors, 1 to 2048, all masked, before messages are allowed.
   package init(vectorCount count: Int) {
     precondition((1...2048).contains(count))
     entries = Array(repeating: Entry(), count: count)
@@ -49,10 +53,28 @@ package struct MSIX: Sendable {
     return takePending()
   }
 
+  /// Says whether the function may write to memory, as a message does; returns what had to wait for it.
+  ///
+  /// What PCI Express says (§7.5.1.1, Bus Master Enable) is that no message goes out without; whether it is lost is left
+  /// open. Here it waits with a pending bit, as behind a mask.
+  package mutating func allowMessages(_ isAllowed: Bool) -> [Message] {
+    self.isAllowed = isAllowed
+    return takePending()
+  }
+
+  /// Takes back what waits.
+  package mutating func dropPending() {
+    for vector in pending.indices { pending[vector] = false }
+  }
+
+  private func isOpen(_ vector: Int) -> Bool {
+    isAllowed && (ignoresMasks || !isMasked && !entries[vector].isMasked)
+  }
+
   /// A vector is due: the message to send now; nil when it must wait, or there is none.
   package mutating func signal(_ vector: Int) -> Message? {
     guard isEnabled, entries.indices.contains(vector) else { return nil }
-    guard !isMasked, !entries[vector].isMasked else {
+    guard isOpen(vector) else {
       pending[vector] = true
       return nil
     }
@@ -64,9 +86,9 @@ package struct MSIX: Sendable {
   }
 
   private mutating func takePending() -> [Message] {
-    guard isEnabled, !isMasked, pending.contains(true) else { return [] }
+    guard isEnabled, pending.contains(true) else { return [] }
     var due: [Message] = []
-    for vector in entries.indices where pending[vector] && !entries[vector].isMasked {
+    for vector in entries.indices where pending[vector] && isOpen(vector) {
       pending[vector] = false
       due.append(message(vector))
     }

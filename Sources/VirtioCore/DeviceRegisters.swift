@@ -63,6 +63,9 @@ struct DeviceRegisters {
     return self.interface == interface
   }
 
+  /// Tells the driver that the configuration or the status changed.
+  func interruptForConfiguration() { interrupts?.configurationChanged(vector: configurationVector) }
+
   /// Everything that a driver wrote is gone; where interrupts go and who may use the bus is not a driver's.
   mutating func clear() {
     if !status.isEmpty { statusBeforeReset = status }

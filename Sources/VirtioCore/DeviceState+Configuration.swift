@@ -33,19 +33,17 @@ extension DeviceState {
   /// The device changes its configuration: `body` does it, in one step with the generation, and the driver is told,
   /// now or when it resumes a suspended device (virtio 1.4 §3.4.2).
   ///
-  /// `body` runs under the device's short lock, as `VirtioDevice.readConfiguration` does.
+  /// `body` runs under the device's short lock, as `VirtioDevice.readConfiguration` does. So does the interrupt: once a
+  /// reset or a suspension is written there is none from before.
   package func changeConfiguration(_ body: () -> Void) {
-    let (interrupts, vector) = registers.withLock { registers -> ((any VirtioInterrupts)?, UInt16) in
+    registers.withLock { registers in
       body()
       if registers.configurationWasRead {
         registers.configurationGeneration &+= 1
         registers.configurationWasRead = false
       }
       if registers.status.contains(.suspend) { registers.hasHeldChange = true }
-      return (
-        registers.status.contains(.driverOK) ? registers.interrupts : nil, registers.configurationVector
-      )
+      if registers.status.contains(.driverOK) { registers.interruptForConfiguration() }
     }
-    interrupts?.configurationChanged(vector: vector)
   }
 }

@@ -246,14 +246,13 @@ extension DeviceState {
   /// The device cannot go on: DEVICE_NEEDS_RESET, and a configuration interrupt if the driver is there (§2.1.2).
   private func fail(_ fault: RingFault, _ worker: inout RingWorker) {
     worker.isLive = false
-    let vector = registers.withLock { registers -> UInt16? in
-      guard registers.resetsRequested == worker.resetsDone else { return nil }
+    registers.withLock { registers in
+      guard registers.resetsRequested == worker.resetsDone else { return }
       registers.status.insert(.needsReset)
       registers.lastFault = fault
       registers.faultCount &+= 1
-      return registers.status.contains(.driverOK) ? registers.configurationVector : nil
+      if registers.status.contains(.driverOK) { registers.interruptForConfiguration() }
     }
-    if let vector { worker.interrupts?.configurationChanged(vector: vector) }
   }
 
   /// The driver resets the device (virtio 1.4 §2.4).
@@ -265,10 +264,10 @@ extension DeviceState {
   func resetByDriver(_ interface: DriverInterface) {
     guard interface == .modern else {
       reset()
-      registers.withLock { $0.interrupts }?.resetCompleted()
+      registers.withLock { $0.interrupts?.resetCompleted() }
       return
     }
-    let (isAtWork, interrupts) = registers.withLock { registers in
+    let isAtWork = registers.withLock { registers in
       // After a reset that is not carried out yet there is the same work to finish.
       let isAtWork = registers.isAtWork
       registers.clear()
@@ -276,13 +275,13 @@ extension DeviceState {
       registers.showsReset = isAtWork
       registers.isResetUnseen = isAtWork
       epoch.add(1, ordering: .releasing)
-      return (isAtWork, isAtWork ? nil : registers.interrupts)
+      if !isAtWork { registers.interrupts?.resetCompleted() }
+      return isAtWork
     }
     // Without rings there is nothing to finish, and nobody to wait for.
     if isAtWork || scheduling == .inline || worker.withLockIfAvailable({ follow(&$0) }) == nil {
       ring(Doorbell.control)
     }
-    interrupts?.resetCompleted()
   }
 
   /// Resets the device for its host, or for a legacy driver: returns when the rings are let go of, after the buffer in

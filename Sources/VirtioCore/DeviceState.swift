@@ -87,18 +87,18 @@ package final class DeviceState: Sendable {
   /// After a reset was written it stays what it was until the device's thread has let go of the rings, and is seen
   /// so at least once: see `DeviceRegisters.showsReset`.
   package var status: DeviceStatus {
-    let (status, interrupts) = registers.withLock { registers -> (DeviceStatus, (any VirtioInterrupts)?) in
-      guard registers.status.isEmpty else { return (registers.status, nil) }
+    registers.withLock { registers in
+      guard registers.status.isEmpty else { return registers.status }
       if registers.isResetting || registers.showsReset {
         registers.showsReset = false
-        return (registers.statusBeforeReset, nil)
+        return registers.statusBeforeReset
       }
-      guard registers.isResetUnseen else { return ([], nil) }
-      registers.isResetUnseen = false
-      return ([], registers.interrupts)
+      if registers.isResetUnseen {
+        registers.isResetUnseen = false
+        registers.interrupts?.resetCompleted()
+      }
+      return []
     }
-    interrupts?.resetCompleted()
-    return status
   }
 
   /// A driver's write to the device status field: 0 resets; other bits are added, never taken away.
@@ -106,18 +106,15 @@ package final class DeviceState: Sendable {
   /// A write through the interface that the driver has not chosen is ignored unless it is a reset.
   package func writeStatus(_ value: DeviceStatus, by interface: DriverInterface = .modern) {
     if value.isEmpty { return resetByDriver(interface) }
-    let resumed = change { registers -> (any VirtioInterrupts)? in
-      guard registers.claim(interface) else { return nil }
+    change { registers in
+      guard registers.claim(interface) else { return }
       guard interface == .modern else {
         registers.status.formUnion(value.intersection(.legacyBits))
-        return nil
+        return
       }
       if registers.status.contains(.suspend) { return resume(&registers, value) }
       addStatus(value, to: &registers)
-      return nil
     }
-    guard let resumed else { return }
-    resumed.configurationChanged(vector: configurationVector)
   }
 
   /// FEATURES_OK sticks only if the driver accepted `version1` and nothing that was not offered (§2.2.2, §6.1),
@@ -143,15 +140,16 @@ package final class DeviceState: Sendable {
     }
   }
 
-  /// A write to the status of a suspended device: DRIVER_OK lets it go on (virtio 1.4 §3.4). Says whom to tell of a
-  /// change that happened meanwhile.
-  private func resume(_ registers: inout DeviceRegisters, _ value: DeviceStatus) -> (any VirtioInterrupts)? {
+  /// A write to the status of a suspended device: DRIVER_OK lets it go on, and the driver hears of a change that
+  /// happened meanwhile (virtio 1.4 §3.4).
+  private func resume(_ registers: inout DeviceRegisters, _ value: DeviceStatus) {
     registers.status.formUnion(value.intersection(.failed))
-    guard value.contains(.driverOK) else { return nil }
+    guard value.contains(.driverOK) else { return }
     registers.status.remove(.suspend)
     registers.status.insert(.driverOK)
-    defer { registers.hasHeldChange = false }
-    return registers.hasHeldChange ? registers.interrupts : nil
+    guard registers.hasHeldChange else { return }
+    registers.hasHeldChange = false
+    registers.interruptForConfiguration()
   }
 
   // MARK: Features

@@ -62,6 +62,9 @@ package struct SharedMemoryRegion: Sendable, Equatable {
 }
 
 /// Where a device's interrupts go: the transport's side.
+///
+/// `queueUsed` is called by the device's thread, the others under the device's short lock: what is behind this must not
+/// call the device, and whatever lock it takes is inside that one.
 package protocol VirtioInterrupts: AnyObject, Sendable {
   /// Buffers of a queue were used and the driver wants to know; `vector` is the queue's.
   func queueUsed(vector: UInt16)

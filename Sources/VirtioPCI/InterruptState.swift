@@ -3,29 +3,47 @@ import PCIBus
 /// What decides where an interrupt goes; behind the interrupt lock, which both register accesses and the device's
 /// thread take for a moment.
 struct InterruptState {
-  var msix: MSIX
-  var sink: (any InterruptSink)?
+  private(set) var msix: MSIX
+  private var sink: (any InterruptSink)?
   /// INTx is disabled by the command register or the power state.
-  var isPinDisabled = false
+  private var isPinDisabled = false
   /// The level that the sink was told last.
   private var isAsserted = false
 
-  init(msix: MSIX) { self.msix = msix }
+  init(vectorCount: Int) { msix = MSIX(vectorCount: vectorCount) }
 
-  /// Sends a vector's message, now or when it is unmasked.
+  /// Sends a vector's message, now or when it may be sent.
   mutating func signal(_ vector: UInt16) {
-    guard let sink, msix.isEnabled else { return }
+    if let message = msix.signal(Int(vector)) { send(message) }
+  }
+
+  private func send(_ message: MSIX.Message) {
+    guard let sink else { return }
     if sink.ownsMSIXTable {
-      guard Int(vector) < msix.entries.count else { return }
-      sink.signalMessage(vector: Int(vector), address: 0, data: 0)
-    } else if let message = msix.signal(Int(vector)) {
-      send(message)
+      sink.signalMessage(vector: message.vector, address: 0, data: 0)
+    } else {
+      sink.signalMessage(vector: message.vector, address: message.address, data: message.data)
     }
   }
 
-  func send(_ message: MSIX.Message) {
-    sink?.signalMessage(vector: message.vector, address: message.address, data: message.data)
+  mutating func writeTable(at offset: Int, _ bytes: RawSpan) {
+    for message in msix.writeTable(at: offset, bytes) { send(message) }
   }
+
+  mutating func setVectorControl(_ control: UInt16, isr: UInt8) {
+    for message in msix.setControl(control) { send(message) }
+    updateINTx(isr: isr)
+  }
+
+  /// A message is a write to memory, so it waits while the function may not write; the pin has a bit of its own.
+  mutating func allow(messages: Bool, pin: Bool, isr: UInt8) {
+    for message in msix.allowMessages(messages) { send(message) }
+    isPinDisabled = !pin
+    updateINTx(isr: isr)
+  }
+
+  /// Messages that wait are void.
+  mutating func dropPending() { msix.dropPending() }
 
   /// Tells the sink the level of the pin if it has changed. MSI-X silences the pin (PCI 3.0 §6.8.3.3).
   mutating func updateINTx(isr: UInt8) {
@@ -35,10 +53,19 @@ struct InterruptState {
     sink?.setINTx(asserted: level)
   }
 
-  /// A new sink has not been told anything.
+  /// A new sink has not been told anything. One that keeps the table itself also masks vectors itself.
   mutating func connect(_ sink: (any InterruptSink)?, isr: UInt8) {
     self.sink = sink
+    msix.ignoresMasks = sink?.ownsMSIXTable ?? false
     isAsserted = false
     updateINTx(isr: isr)
+  }
+
+  /// As after power-on; the sink stays.
+  mutating func reset(vectorCount: Int) {
+    updateINTx(isr: 0)
+    isPinDisabled = false
+    msix = MSIX(vectorCount: vectorCount)
+    msix.ignoresMasks = sink?.ownsMSIXTable ?? false
   }
 }

@@ -8,7 +8,7 @@ extension VirtioPCIFunction {
     registers.withLock { $0.space.read(at: offset, into: &bytes) }
     // PCI_STATUS_INTERRUPT shows the pin's level before the command register disables it.
     if offset <= ConfigSpace.Offset.status, offset + bytes.byteCount > ConfigSpace.Offset.status,
-      interrupts.withLock({ !$0.msix.isEnabled && isr.status.value != 0 })
+      interrupts.isPinWanted
     {
       let index = ConfigSpace.Offset.status - offset
       bytes.setByte(bytes.byte(at: index) | 8, at: index)
@@ -30,9 +30,13 @@ extension VirtioPCIFunction {
         let last = [UInt8(truncatingIfNeeded: power)]
         unsafe registers.space.write(at: control, last.span.bytes)  // a UInt8 has no hole
       }
+      if touches(ConfigSpace.Offset.command) || touches(places.powerControl) {
+        followCommand(registers.space)
+      }
+      if touches(places.msixControl) {
+        interrupts.setVectorControl(UInt16(registers.space.value(at: places.msixControl, width: 2)))
+      }
     }
-    if touches(ConfigSpace.Offset.command) || touches(places.powerControl) { followCommand() }
-    if touches(places.msixControl) { followVectorControl() }
     writeThroughWindow(at: offset, bytes)
   }
 
@@ -45,31 +49,16 @@ extension VirtioPCIFunction {
   }
 
   /// The command register and the power state say whether the device may use the bus and the pin.
-  private func followCommand() {
-    let (command, isOn) = registers.withLock { registers in
-      (
-        UInt16(registers.space.value(at: ConfigSpace.Offset.command, width: 2)),
-        layout.places.powerControl.map {
-          PowerManagement.isFullyOn(registers.space.value(at: $0, width: 2))
-        } ?? true
-      )
-    }
+  ///
+  /// Under the function's short lock: of two writes the last one counts, here as in the register.
+  func followCommand(_ space: ConfigSpace) {
+    let command = UInt16(space.value(at: ConfigSpace.Offset.command, width: 2))
+    let isOn =
+      layout.places.powerControl.map { PowerManagement.isFullyOn(space.value(at: $0, width: 2)) } ?? true
+    let isBusMaster = isOn && command & ConfigSpace.Command.busMaster != 0
     isFullyOn.store(isOn, ordering: .releasing)
-    state.setBusMaster(isOn && command & ConfigSpace.Command.busMaster != 0)
-    interrupts.withLock { interrupts in
-      interrupts.isPinDisabled = !isOn || command & ConfigSpace.Command.intxDisable != 0
-      interrupts.updateINTx(isr: isr.status.value)
-    }
-  }
-
-  private func followVectorControl() {
-    let control = registers.withLock {
-      UInt16($0.space.value(at: layout.places.msixControl, width: 2))
-    }
-    interrupts.withLock { interrupts in
-      for message in interrupts.msix.setControl(control) { interrupts.send(message) }
-      interrupts.updateINTx(isr: isr.status.value)
-    }
+    state.setBusMaster(isBusMaster)
+    interrupts.allow(messages: isBusMaster, pin: isOn && command & ConfigSpace.Command.intxDisable == 0)
   }
 
   // MARK: The access window (virtio 1.4 §4.1.4.9)

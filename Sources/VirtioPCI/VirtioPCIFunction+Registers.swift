@@ -9,20 +9,16 @@ extension VirtioPCIFunction {
 
   func readMSIX(at offset: Int, into bytes: inout MutableRawSpan) {
     let pending = FunctionLayout.MSIXLayout.pending
-    interrupts.withLock { interrupts in
-      if offset < pending {
-        interrupts.msix.readTable(at: offset, into: &bytes)
-      } else {
-        interrupts.msix.readPending(at: offset - pending, into: &bytes)
-      }
+    if offset < pending {
+      interrupts.readTable(at: offset, into: &bytes)
+    } else {
+      interrupts.readPending(at: offset - pending, into: &bytes)
     }
   }
 
   func writeMSIX(at offset: Int, _ bytes: RawSpan) {
     guard offset < FunctionLayout.MSIXLayout.pending else { return }  // pending bits are the function's
-    interrupts.withLock { interrupts in
-      for message in interrupts.msix.writeTable(at: offset, bytes) { interrupts.send(message) }
-    }
+    interrupts.writeTable(at: offset, bytes)
   }
 
   // MARK: Modern structures
@@ -34,8 +30,8 @@ extension VirtioPCIFunction {
     case ModernLayout.isr:
       // Any access that covers the byte reads it, and so clears it (§4.1.4.5.1).
       guard offset == ModernLayout.isr, bytes.byteCount > 0 else { return }
-      bytes.setByte(isr.status.take(), at: 0)
-      updatePin()
+      bytes.setByte(interrupts.takeISR(), at: 0)
+      interrupts.updatePin()
     case ModernLayout.device:
       state.readConfiguration(at: offset - ModernLayout.device, into: &bytes)
     case ModernLayout.contiguousRing:
@@ -72,11 +68,11 @@ extension VirtioPCIFunction {
   // MARK: Legacy registers
 
   func readLegacy(at offset: Int, into bytes: inout MutableRawSpan) {
-    let hasVectors = interrupts.withLock { $0.msix.isEnabled }
+    let hasVectors = interrupts.hasVectors
     registers.withLock { registers in
       LegacyHeader.table(hasVectors: hasVectors).read(registers.legacy, at: offset, into: &bytes)
     }
-    updatePin()
+    interrupts.updatePin()
     let size = LegacyHeader.size(hasVectors: hasVectors)
     guard offset + bytes.byteCount > size else { return }
     var part = bytes._mutatingExtracting(max(size - offset, 0)..<bytes.byteCount)
@@ -87,7 +83,7 @@ extension VirtioPCIFunction {
     if offset == LegacyHeader.notify, bytes.byteCount == 2 {
       return state.notifyLegacy(UInt16(truncatingIfNeeded: bytes.littleEndianValue))
     }
-    let hasVectors = interrupts.withLock { $0.msix.isEnabled }
+    let hasVectors = interrupts.hasVectors
     registers.withLock { registers in
       LegacyHeader.table(hasVectors: hasVectors).write(&registers.legacy, at: offset, bytes)
     }

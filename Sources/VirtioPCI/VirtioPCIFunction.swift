@@ -16,8 +16,7 @@ public final class VirtioPCIFunction: PCIFunction {
   private let thread: DeviceThread?
   /// The function's short lock: configuration space and the selectors of the register files.
   let registers: Lock<Registers>
-  let interrupts: Lock<InterruptState>
-  let isr: SharedISR
+  let interrupts: FunctionInterrupts
   let layout: FunctionLayout
   /// Not in D3hot: a function that is answers configuration accesses alone.
   let isFullyOn = Atomic(true)
@@ -35,11 +34,6 @@ public final class VirtioPCIFunction: PCIFunction {
     var common: CommonConfig
     var contiguousRing: ContiguousRing
     var legacy: LegacyHeader
-  }
-
-  /// ISR status where the legacy registers can read it too.
-  final class SharedISR: Sendable {
-    let status = ISRStatus()
   }
 
   /// Puts a function around a device.
@@ -63,66 +57,24 @@ public final class VirtioPCIFunction: PCIFunction {
       device: device, memory: memory, scheduling: scheduling, transportFeatures: .pci,
       withheld: options.withheld)
     self.state = state
-    let isr = SharedISR()
-    self.isr = isr
+    let interrupts = FunctionInterrupts(vectorCount: vectorCount)
+    self.interrupts = interrupts
     registers = Lock(
       Registers(
         space: ConfigSpace(
           layout.identity, bars: layout.bars, hasINTx: true, capabilities: layout.capabilities,
           size: layout.configurationSpaceSize),
         common: CommonConfig(state, vectorCount: vectorCount), contiguousRing: ContiguousRing(state),
-        legacy: LegacyHeader(state, vectorCount: vectorCount) { isr.status.take() }))
-    interrupts = Lock(InterruptState(msix: MSIX(vectorCount: vectorCount)))
+        legacy: LegacyHeader(state, vectorCount: vectorCount) { interrupts.takeISR() }))
     thread = scheduling == .ownThread ? try DeviceThread(state) : nil
-    state.connect(Interrupts(self))
+    state.connect(interrupts)
   }
 
   /// The device may have use for buffers of a queue that it had none for; from any thread.
   package func lookAgain(at queue: Int) { state.lookAgain(at: queue) }
 
-  // MARK: Interrupts
-
-  /// What the device's thread holds, so that it does not keep the function alive.
-  private final class Interrupts: VirtioInterrupts {
-    private weak let function: VirtioPCIFunction?
-    init(_ function: VirtioPCIFunction) { self.function = function }
-    func queueUsed(vector: UInt16) { function?.raise(vector, isr: ISRStatus.queue) }
-    func configurationChanged(vector: UInt16) { function?.raise(vector, isr: ISRStatus.configuration) }
-    func resetCompleted() { function?.lowerPin() }
-  }
-
-  /// Clears ISR status, and so lets go of the pin: the next driver, or the one that shares the line, would find an
-  /// interrupt that nobody handles.
-  private func lowerPin() {
-    interrupts.withLock { interrupts in
-      _ = isr.status.take()
-      interrupts.updateINTx(isr: 0)
-    }
-  }
-
-  /// An interrupt of the device: a message where MSI-X is enabled, else the pin.
-  ///
-  /// The configuration bit of ISR status is set either way, the queue bit only without MSI-X (§4.1.4.5.1).
-  private func raise(_ vector: UInt16, isr bit: UInt8) {
-    interrupts.withLock { interrupts in
-      if bit == ISRStatus.configuration || !interrupts.msix.isEnabled { isr.status.set(bit) }
-      if interrupts.msix.isEnabled {
-        interrupts.signal(vector)
-      } else {
-        interrupts.updateINTx(isr: isr.status.value)
-      }
-    }
-  }
-
-  /// The pin follows ISR status, which a driver has read.
-  func updatePin() {
-    interrupts.withLock { $0.updateINTx(isr: isr.status.value) }
-  }
-
   /// Says where interrupts go from now on; see `PCIFunction`.
-  public func connect(_ sink: (any InterruptSink)?) {
-    interrupts.withLock { $0.connect(sink, isr: isr.status.value) }
-  }
+  public func connect(_ sink: (any InterruptSink)?) { interrupts.connect(sink) }
 
   /// The device changes its configuration; see `DeviceState.changeConfiguration`.
   package func changeConfiguration(_ body: () -> Void) { state.changeConfiguration(body) }
@@ -138,12 +90,8 @@ public final class VirtioPCIFunction: PCIFunction {
       registers.common.reset()
       registers.contiguousRing.reset()
       registers.legacy.reset()
-    }
-    isFullyOn.store(true, ordering: .releasing)
-    lowerPin()
-    interrupts.withLock { interrupts in
-      interrupts.isPinDisabled = false
-      interrupts.msix = MSIX(vectorCount: msixVectorCount)
+      interrupts.reset(vectorCount: msixVectorCount)
+      followCommand(registers.space)
     }
   }
 

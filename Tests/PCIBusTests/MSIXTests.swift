@@ -26,6 +26,7 @@ import Testing
   @Test("a vector that is masked waits, and goes out once when it is unmasked")
   func pending() {
     var msix = MSIX(vectorCount: 3)
+    _ = msix.allowMessages(true)
     #expect(msix.signal(1) == nil)  // not enabled: lost, as the specification has it
     #expect(msix.setControl(0x8000).isEmpty)
     _ = Self.write(&msix, 16, 0xfee0_0000, 8)
@@ -42,11 +43,38 @@ import Testing
   @Test("the function mask holds everything back, and lets go of what is due")
   func functionMask() {
     var msix = MSIX(vectorCount: 2)
+    _ = msix.allowMessages(true)
     _ = msix.setControl(0xc000)
     _ = Self.write(&msix, 12, 0, 4)
     #expect(msix.signal(0) == nil)
     #expect(msix.setControl(0x8000) == [MSIX.Message(vector: 0, address: 0, data: 0)])
     #expect(msix.setControl(0x8000).isEmpty)
+  }
+
+  @Test("without bus mastering a message waits, is shown as pending, and goes out once it may")
+  func busMastering() {
+    var msix = MSIX(vectorCount: 2)
+    _ = msix.setControl(0x8000)
+    _ = Self.write(&msix, 28, 0, 4)
+    #expect(msix.signal(1) == nil)
+    #expect(Self.table(msix, 0, 1, pending: true) == [2])
+    #expect(msix.allowMessages(true) == [MSIX.Message(vector: 1, address: 0, data: 0)])
+    #expect(msix.allowMessages(true).isEmpty)
+    #expect(msix.allowMessages(false).isEmpty)
+    #expect(msix.signal(1) == nil)
+    msix.dropPending()
+    #expect(Self.table(msix, 0, 1, pending: true) == [0])
+    #expect(msix.allowMessages(true).isEmpty)
+  }
+
+  @Test("where somebody else keeps the table no mask holds a message back, but bus mastering does")
+  func foreignTable() {
+    var msix = MSIX(vectorCount: 2)
+    msix.ignoresMasks = true
+    #expect(msix.signal(1) == nil && msix.setControl(0xc000).isEmpty)
+    #expect(msix.signal(1) == nil)
+    #expect(msix.allowMessages(true) == [MSIX.Message(vector: 1, address: 0, data: 0)])
+    #expect(msix.signal(0) == MSIX.Message(vector: 0, address: 0, data: 0))
   }
 
   @Test("the table takes aligned words of 4 and 8 bytes inside it and ignores everything else")

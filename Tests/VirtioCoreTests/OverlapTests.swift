@@ -123,4 +123,52 @@ import Testing
     #expect(!state.status.contains(.suspend))
     #expect(state.status == [])
   }
+
+  /// How a device comes to tell its driver of something other than used buffers.
+  enum Occasion: CaseIterable {
+    case change, resumption, ringFault, resetAtWork, resetOfIdle, legacyReset
+  }
+
+  @Test(
+    "no reset or suspension can be written between a change and its interrupt", arguments: Occasion.allCases)
+  func interruptsUnderTheLock(_ occasion: Occasion) throws {
+    let guest = try SmallGuest(device)
+    let state = guest.state
+    let interrupts = RecordedInterrupts()
+    state.connect(interrupts)
+    /// Whether a register access would have to wait, each time that somebody was told.
+    let waits = Lock<[Bool]>([])
+    let look: @Sendable () -> Void = {
+      let isFree = state.registers.withLockIfAvailable { _ in true } ?? false
+      waits.withLock { $0.append(!isFree) }
+    }
+    try guest.bringUp([.version1, .suspend])
+    interrupts.atNextChange.set(look)
+    switch occasion {
+    case .change: state.changeConfiguration {}
+    case .resumption:
+      state.writeStatus([.suspend])
+      state.changeConfiguration {}
+      #expect(waits.withLock { $0.isEmpty })
+      state.writeStatus([.driverOK])
+    case .ringFault:
+      state.writeStatus([])
+      while state.status != [] {}
+      start(state)
+      state.enableQueue(0)  // where no memory is
+    case .resetAtWork:
+      interrupts.atNextCompletion.set(look)
+      state.writeStatus([])
+      while state.status != [] {}
+    case .resetOfIdle:
+      state.writeStatus([])
+      while state.status != [] {}
+      interrupts.atNextCompletion.set(look)
+      state.writeStatus([])
+    case .legacyReset:
+      interrupts.atNextCompletion.set(look)
+      state.writeStatus([], by: .legacy)
+    }
+    #expect(waits.withLock { $0 } == [true])
+  }
 }

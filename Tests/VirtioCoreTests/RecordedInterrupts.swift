@@ -10,13 +10,20 @@ final class RecordedInterrupts: VirtioInterrupts {
   let used = Atomic(0)
   /// Done once, on the device's thread, when a queue's buffers were used.
   let atNextUsed = OneShot()
+  /// Done once, inside the call that says that the configuration or the status changed.
+  let atNextChange = OneShot()
+  /// Done once, inside the call that says that a reset is done.
+  let atNextCompletion = OneShot()
 
   func queueUsed(vector: UInt16) {
     used.add(1, ordering: .relaxed)
     atNextUsed.fire()
   }
-  func configurationChanged(vector: UInt16) { changes.add(1, ordering: .relaxed) }
-  func resetCompleted() {}
+  func configurationChanged(vector: UInt16) {
+    changes.add(1, ordering: .relaxed)
+    atNextChange.fire()
+  }
+  func resetCompleted() { atNextCompletion.fire() }
 }
 
 /// Something to be done once.
