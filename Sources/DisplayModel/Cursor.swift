@@ -3,13 +3,16 @@ import GuestRAM
 
 /// A pointer image copied out of a resource, so that the guest may draw on or drop the resource afterwards.
 final class CursorPicture: Sendable {
-  /// The sides of the image that a driver must supply (virtio 1.4 §5.7.6.6).
-  static let side = 64
+  /// What either side of an image may have, in pixels: 64 is what a driver must supply (virtio 1.4 §5.7.6.6), others
+  /// are for drivers that know that this device takes them.
+  static let sides = 1...512
+  /// Both sides of the image in a blob, which has none of its own.
+  private static let blobSide = 64
 
   let image: CursorImage
   private let charge: MemoryCharge
 
-  /// Copies a resource of the right size.
+  /// Copies a resource of a cursor's size.
   ///
   /// All four bytes of each pixel count, whether or not the format calls the fourth alpha: drivers draw
   /// cursors with alpha into resources that they made without.
@@ -18,15 +21,15 @@ final class CursorPicture: Sendable {
   init(
     _ resource: Resource, hotX: UInt32, hotY: UInt32, budget: MemoryBudget, in access: borrowing GuestAccess
   ) throws(DisplayFault) {
-    let byteCount = Self.side * Self.side * PixelFormat.bytesPerPixel
+    let width: Int, height: Int
     switch resource.content {
-    case .picture(let picture):
-      guard picture.pixels.width == Self.side, picture.pixels.height == Self.side else {
-        throw .badCursorSize
-      }
-    case .blob(let blob): guard blob.size >= UInt64(byteCount) else { throw .badCursorSize }
+    case .picture(let picture): (width, height) = (picture.pixels.width, picture.pixels.height)
+    case .blob: (width, height) = (Self.blobSide, Self.blobSide)
     }
-    guard hotX < UInt32(Self.side), hotY < UInt32(Self.side) else { throw .badHotSpot }
+    guard Self.sides.contains(width), Self.sides.contains(height) else { throw .badCursorSize }
+    let byteCount = width * height * PixelFormat.bytesPerPixel
+    if case .blob(let blob) = resource.content, blob.size < UInt64(byteCount) { throw .badCursorSize }
+    guard hotX < UInt32(width), hotY < UInt32(height) else { throw .badHotSpot }
     guard let charge = budget.charge(UInt64(byteCount) + 256) else { throw .outOfMemory }
     var bytes = [UInt8](repeating: 0, count: byteCount)
     // The array's own storage, borrowed for the copy; every byte pattern is a byte.
@@ -35,12 +38,12 @@ final class CursorPicture: Sendable {
     switch resource.content {
     case .picture(let picture):
       picture.pixels.copy(
-        Rectangle(x: 0, y: 0, width: UInt32(Self.side), height: UInt32(Self.side)), to: &target, at: 0,
-        stride: Self.side * PixelFormat.bytesPerPixel, fourthByte: .kept)
+        Rectangle(x: 0, y: 0, width: UInt32(width), height: UInt32(height)), to: &target, at: 0,
+        stride: width * PixelFormat.bytesPerPixel, fourthByte: .kept)
     case .blob(let blob): try blob.copyStart(into: &target, in: access)
     }
     image = CursorImage(
-      width: Self.side, height: Self.side, hotX: Int(hotX), hotY: Int(hotY), pixels: bytes)
+      width: width, height: height, hotX: Int(hotX), hotY: Int(hotY), pixels: bytes)
     self.charge = charge
   }
 }

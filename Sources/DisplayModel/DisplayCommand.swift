@@ -120,7 +120,7 @@ package enum DisplayFault: Error, Equatable, CaseIterable {
   case wrongKind
   /// The picture's rows overlap, or reach past the end of the blob.
   case badLayout
-  /// The resource does not have the size of a cursor.
+  /// The resource is larger than a cursor may be, or a blob smaller than one is.
   case badCursorSize
   /// The hot spot lies outside the image.
   case badHotSpot

@@ -132,7 +132,7 @@ extension GPUDriver {
     try expectOK(.flush(rect ?? framebuffer.bounds, resource: framebuffer.resource))
   }
 
-  /// Loads a 64x64 cursor image and shows it (virtio 1.4 §5.7.6.6).
+  /// Loads a cursor image, 64x64 unless the device is known to take others, and shows it (virtio 1.4 §5.7.6.6).
   package func showCursor(
     _ image: Framebuffer, on scanout: UInt32 = 0, x: UInt32, y: UInt32, hotX: UInt32 = 0, hotY: UInt32 = 0
   ) throws {

@@ -283,11 +283,19 @@ enum CommandRows {
         "cursor: \(name)", before: before,
         .updateCursor(scanout: scanout, x: 5, y: 5, resource: resource, hotX: hot.0, hotY: hot.1), answers)
     }
+    func cursor(_ width: UInt32, _ height: UInt32) -> GPUCommand {
+      .createResource2D(id: 50, format: GPUFormat.bgra.rawValue, width: width, height: height)
+    }
     var rows = [
       update("a resource never created", resource: Stage.unknown, badResource),
       update("resource 2^32-1", resource: .max, badResource),
       update("a resource just freed", before: [.unref(id: Stage.cursor)], badResource),
-      update("16x16 instead of 64x64", resource: Stage.shown, badParameter),
+      update("16x16 instead of 64x64, an extension", resource: Stage.shown, hot: (15, 15), ok),
+      update("a hot spot outside an image of 16x16", resource: Stage.shown, hot: (16, 0), badParameter),
+      update("513 pixels across", resource: 50, before: [cursor(513, 1)], badParameter),
+      update("513 pixels down", resource: 50, before: [cursor(1, 513)], badParameter),
+      update("16384 pixels across", resource: 50, before: [cursor(16384, 1)], badParameter),
+      update("512 pixels across, one down", resource: 50, hot: (511, 0), before: [cursor(512, 1)], ok),
       update("a hot spot in the last pixel", hot: (63, 63), ok),
       update("a hot spot right of the image", hot: (64, 0), badParameter),
       update("a hot spot below the image", hot: (0, 64), badParameter),

@@ -50,6 +50,31 @@ import Testing
     #expect(shown.pixels == expectedBytes(1))
   }
 
+  @Test(arguments: DevicePath.allCases, [(1, 1), (24, 40), (65, 64), (512, 512)])
+  func `a cursor of another size is an extension that arrives with its hot spot`(
+    _ path: DevicePath, _ size: (Int, Int)
+  ) throws {
+    let bench = try Bench(path)
+    try bench.driver.bringUp()
+    let (width, height) = size
+    let image = try bench.driver.createFramebuffer(width: width, height: height, format: .bgra)
+    bench.driver.draw(image, premultiplied(pattern(5)))
+    try bench.driver.showCursor(
+      image, x: 0xffff_fff0, y: 0x2ff, hotX: UInt32(width - 1), hotY: UInt32(height - 1))
+    let cursor = try state(bench)
+    #expect(cursor.x == -16 && cursor.y == 767)
+    let shown = try #require(cursor.image)
+    #expect(shown.width == width && shown.height == height)
+    #expect(shown.hotX == width - 1 && shown.hotY == height - 1)
+    let expected = (0..<height).flatMap { y in
+      (0..<width).flatMap { x -> [UInt8] in
+        let pixel = premultiplied(pattern(5))(x, y)
+        return [pixel.blue, pixel.green, pixel.red, pixel.alpha]
+      }
+    }
+    #expect(shown.pixels == expected)
+  }
+
   /// Drivers draw pointers with alpha into resources that they made without: Linux does.
   @Test(arguments: DevicePath.allCases, [GPUFormat.bgrx, .xrgb, .rgbx, .xbgr])
   func `a cursor image keeps its fourth byte where the format calls it unused`(

@@ -87,6 +87,31 @@ private func opaque(_ width: Int, _ height: Int, x: Int32, y: Int32) -> CursorSt
     #expect(drawn.pixels == [130, 131, 0, 0, 131, 131, 0, 0, 130, 132, 0, 0, 131, 132, 0, 0])
   }
 
+  @Test(
+    arguments: [(-500, -490, 0..<12, 0..<22), (30, 25, 30..<40, 25..<30), (-3, 29, 0..<40, 29..<30)]
+      as [(Int32, Int32, Range<Int>, Range<Int>)])
+  func `of the largest cursor is seen what lies inside`(
+    _ row: (x: Int32, y: Int32, columns: Range<Int>, rows: Range<Int>)
+  ) throws {
+    var drawn = try picture(40, 30)
+    let plain = drawn
+    var pixels: [UInt8] = []
+    for place in 0..<(512 * 512) { pixels += [UInt8(place % 251), UInt8(place / 512 % 241), 7, 255] }
+    let image = CursorImage(width: 512, height: 512, hotX: 511, hotY: 0, pixels: pixels)
+    drawn.blend(CursorState(x: row.x, y: row.y, image: image))
+    for y in 0..<30 {
+      for x in 0..<40 {
+        let at = (y * 40 + x) * 4
+        var expected = plain.pixels[at..<at + 3]
+        if row.columns.contains(x), row.rows.contains(y) {
+          let place = ((y - Int(row.y)) * 512 + x - Int(row.x)) * 4
+          expected = pixels[place..<place + 3]
+        }
+        #expect(Array(drawn.pixels[at..<at + 3]) == Array(expected), "at \(x), \(y)")
+      }
+    }
+  }
+
   @Test func `a hidden cursor and one without pixels draw nothing`() throws {
     var drawn = try picture(3, 3)
     drawn.blend(CursorState(x: 1, y: 1, image: nil))

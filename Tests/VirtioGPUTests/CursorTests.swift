@@ -84,12 +84,51 @@ private let ok = VIRTIO_GPU_RESP_OK_NODATA.rawValue
   @Test func `a refused update changes nothing`() {
     #expect(guest.type(Request.updateCursor(0, 1, 2, id: 1), on: 1) == ok)
     let before = channel.cursor(ofOutput: 0)
-    #expect(guest.type(Request.create(2, 65, 64)) == ok)
+    #expect(guest.type(Request.create(2, 513, 64)) == ok)
     for request in [
       Request.updateCursor(0, 9, 9, id: 2), Request.updateCursor(0, 9, 9, id: 3),
       Request.updateCursor(0, 9, 9, id: 1, hot: (64, 64)),
     ] { #expect(guest.type(request, on: 1) != ok) }
     #expect(channel.cursor(ofOutput: 0) == before)
+  }
+
+  /// Both sides of an image, and hot spots in its corners.
+  @Test(arguments: [(1, 1), (1, 512), (512, 1), (17, 31), (63, 65), (128, 128), (512, 512)])
+  func `an image may have any size up to 512x512, and its hot spot may be any corner`(_ size: (Int, Int))
+    throws
+  {
+    let (width, height) = size
+    let bytes = (0..<(width * height * 4)).map { UInt8(truncatingIfNeeded: $0 * 13 / 3) }
+    guest.write(bytes, at: TestGuest.pictures)
+    let sides = (UInt32(width), UInt32(height))
+    for request in [
+      Request.create(2, sides.0, sides.1, format: 1),
+      Request.attach(2, [(UInt64(TestGuest.pictures), UInt32(bytes.count))]),
+      Request.transfer(2, (0, 0, sides.0, sides.1), offset: 0),
+    ] { #expect(guest.type(request) == ok) }
+    for hot in [(0, 0), (sides.0 - 1, 0), (0, sides.1 - 1), (sides.0 - 1, sides.1 - 1)] {
+      #expect(guest.type(Request.updateCursor(0, 3, 4, id: 2, hot: hot), on: 1) == ok)
+      let expected = CursorImage(
+        width: width, height: height, hotX: Int(hot.0), hotY: Int(hot.1), pixels: bytes)
+      #expect(channel.cursor(ofOutput: 0) == CursorState(x: 3, y: 4, image: expected))
+    }
+    for hot in [(sides.0, 0), (0, sides.1)] {
+      #expect(
+        guest.type(Request.updateCursor(0, 3, 4, id: 2, hot: hot), on: 1)
+          == VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER.rawValue)
+    }
+  }
+
+  @Test func `an image is charged by its size until it is hidden`() {
+    let before = guest.device.memoryInUse
+    #expect(guest.type(Request.create(2, 512, 512)) == ok)
+    let resource = guest.device.memoryInUse
+    #expect(guest.type(Request.updateCursor(0, 0, 0, id: 2), on: 1) == ok)
+    #expect(guest.device.memoryInUse >= resource + 512 * 512 * 4)
+    #expect(guest.type(Request.unref(2)) == ok)
+    #expect(guest.device.memoryInUse >= before + 512 * 512 * 4)
+    #expect(guest.type(Request.updateCursor(0, 0, 0, id: 0), on: 1) == ok)
+    #expect(guest.device.memoryInUse == before)
   }
 
   @Test func `images are given back when they are replaced`() {

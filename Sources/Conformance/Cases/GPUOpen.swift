@@ -83,6 +83,25 @@ extension ConformanceSuite {
       ]
     },
 
+    open(
+      "gpu.open-cursor-sizes",
+      tried: "UPDATE_CURSOR with an image that is not 64x64, and a hot spot outside of one"
+    ) { known in
+      let sizes: [(UInt32, UInt32)] = [
+        (1, 1), (16, 16), (64, 65), (256, 128), (512, 512), (513, 1), (4096, 1),
+      ]
+      return sizes.enumerated().flatMap { number, size -> [GPUCommand] in
+        let id = 910 + UInt32(number)
+        return [
+          .createResource2D(id: id, format: GPUFormat.bgra.rawValue, width: size.0, height: size.1),
+          .updateCursor(scanout: 0, x: 5, y: 6, resource: id, hotX: 0, hotY: 0), .unref(id: id),
+        ]
+      } + [
+        .updateCursor(scanout: 0, x: 5, y: 6, resource: known.resource, hotX: 64, hotY: 0),
+        .updateCursor(scanout: 0, x: 5, y: 6, resource: known.resource, hotX: 0, hotY: .max),
+      ]
+    },
+
     open("gpu.open-wrong-queue", tried: "the cursor commands on the control queue") { _ in
       [GPULayout.Request.updateCursor, GPULayout.Request.moveCursor].map {
         .raw(type: $0, GPUCommand.moveCursor(scanout: 0, x: 1, y: 1).body)

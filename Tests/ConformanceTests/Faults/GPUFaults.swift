@@ -83,7 +83,8 @@ extension SeededFault {
       "gpu.no-type-of-an-error", caughtBy: "gpu.open-transfers",
       and: [
         "gpu.open-backing-again", "gpu.open-backing-outside-memory", "gpu.open-backing-too-short",
-        "gpu.open-entries-missing", "gpu.open-flushes", "gpu.open-resources", "gpu.open-wrong-queue",
+        "gpu.open-cursor-sizes", "gpu.open-entries-missing", "gpu.open-flushes", "gpu.open-resources",
+        "gpu.open-wrong-queue",
       ],
       .answer { _, _, answer in
         if answer.isError { answer.setField(at: 0, width: 4, 0x12ff) }
