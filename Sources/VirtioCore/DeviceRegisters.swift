@@ -32,8 +32,8 @@ struct DeviceRegisters {
   var configurationWasRead = false
   var isBusMaster = false
   var interrupts: (any VirtioInterrupts)?
-  /// Ring faults since the program started, and the last of them.
-  var faultCount: UInt64 = 0
+  /// Ring faults since the program started, by kind, and the last of them.
+  var faultCounts = Array<UInt64>(repeating: 0, count: RingFaultKind.allCases.count)
   var lastFault: RingFault?
   /// What a queue that does not exist reads as.
   let noQueue = QueueSetup(maximumSize: 0)

@@ -12,6 +12,8 @@ struct RingWorker {
   var interrupts: (any VirtioInterrupts)?
   /// Queues that were rung and not worked since: all that were rung while the device was not live.
   var remembered: UInt64 = 0
+  /// Bits of the doorbell that the device's thread set itself, to go on with a queue later.
+  var ownBits: UInt64 = 0
 
   init(queueCount: Int) { queues = Array(repeating: nil, count: queueCount) }
 }
@@ -30,7 +32,7 @@ extension DeviceState {
   }
 
   /// Works on the calling thread, unless another is at it or about to follow; that one then takes the new bits too.
-  private func workInline() {
+  func workInline() {
     while doorbell.isRung, followers.load(ordering: .sequentiallyConsistent) == 0 {
       let worked: Void? = worker.withLockIfAvailable { work(&$0) }
       if worked == nil { return }
@@ -71,8 +73,11 @@ extension DeviceState {
   /// Works until no bit is left, or another thread wants to follow the registers.
   private func work(_ worker: inout RingWorker) {
     while !isStopping.load(ordering: .acquiring), followers.load(ordering: .acquiring) == 0 {
+      answerQuestions(worker)
       let taken = doorbell.take()
       guard taken != 0 else { return }
+      let rung = taken & ~worker.ownBits
+      worker.ownBits = 0
       worker.remembered |= taken & ~Doorbell.control
       follow(&worker)
       var bits = worker.remembered
@@ -80,7 +85,11 @@ extension DeviceState {
       while bits != 0 {
         let index = bits.trailingZeroBitCount
         bits &= bits - 1
-        if drain(index, &worker) { _ = doorbell.ring(1 << UInt64(index)) }
+        if rung >> UInt64(index) & 1 != 0 { worker.queues[index]?.countNotification() }
+        if drain(index, &worker) {
+          worker.ownBits |= 1 << UInt64(index)
+          _ = doorbell.ring(1 << UInt64(index))
+        }
       }
     }
   }
@@ -211,6 +220,7 @@ extension DeviceState {
       for _ in 0..<Self.turn {
         guard epoch.load(ordering: .acquiring) == worker.seenEpoch, device.use(ofBuffersIn: index) != .later
         else { break }
+        answerQuestions(worker)
         let isMore = try memory.withAccess { (access) throws(RingFault) in
           guard let chain = try queue.next(in: access) else { return false }
           device.process(chain, from: queue, in: access)
@@ -239,6 +249,7 @@ extension DeviceState {
     guard resets.forced.load(ordering: .acquiring) <= worker.resetsDone,
       memory.withAccess({ queue.takeInterruptDecision(in: $0) })
     else { return false }
+    queue.countInterrupt()
     worker.interrupts?.queueUsed(vector: queue.vector)
     return true
   }
@@ -250,7 +261,7 @@ extension DeviceState {
       guard registers.resetsRequested == worker.resetsDone else { return }
       registers.status.insert(.needsReset)
       registers.lastFault = fault
-      registers.faultCount &+= 1
+      registers.faultCounts[fault.kind.rawValue] &+= 1
       if registers.status.contains(.driverOK) { registers.interruptForConfiguration() }
     }
   }
@@ -300,6 +311,6 @@ extension DeviceState {
 
   /// Ring faults so far, and the last.
   package var ringFaults: (count: UInt64, last: RingFault?) {
-    registers.withLock { ($0.faultCount, $0.lastFault) }
+    registers.withLock { ($0.faultCounts.reduce(0, &+), $0.lastFault) }
   }
 }

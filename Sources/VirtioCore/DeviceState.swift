@@ -38,6 +38,8 @@ package final class DeviceState: Sendable {
   /// A follower is done; only the device's own thread waits for that.
   let followed = Event()
   let isStopping = Atomic(false)
+  /// What whoever inspects the device wants to know of its thread.
+  let questions = QuestionDesk()
 
   /// A device as after power-on.
   ///

@@ -39,6 +39,9 @@ struct PackedPosition: Equatable {
     wrap = encoded & 0x8000 != 0
   }
 
+  /// The offset without the wrap counter.
+  var index: UInt16 { encoded & 0x7fff }
+
   /// For an event suppression structure.
   var encoded: UInt16 { UInt16(truncatingIfNeeded: offset) & 0x7fff | (wrap ? 0x8000 : 0) }
 

@@ -169,4 +169,27 @@ final class PackedQueue: Ring {
     fullFence()
     return nextAvailable.isAvailable(areas.flags(nextAvailable).loadAcquiring(in: access))
   }
+
+  func snapshot(in access: borrowing GuestAccess) -> RingSnapshot {
+    var snapshot = RingSnapshot(
+      format: .packed, availableIndex: nextAvailable.index, usedIndex: nextUsed.index, inFlight: inFlight,
+      hasEventIndex: hasEventIndex)
+    snapshot.availableWrap = nextAvailable.wrap
+    snapshot.usedWrap = nextUsed.wrap
+    guard (try? refresh(in: access)) != nil else { return snapshot }  // `next` reports the fault
+    snapshot.hasBuffers = nextAvailable.isAvailable(areas.flags(nextAvailable).loadAcquiring(in: access))
+    snapshot.interruptsWanted = request(areas.driverEvents, in: access)
+    snapshot.notificationsWanted = request(areas.deviceEvents, in: access)
+    return snapshot
+  }
+
+  /// What an event suppression structure asks for (§2.8.14).
+  private func request(_ events: GuestSlice, in access: borrowing GuestAccess) -> RingSnapshot.Request {
+    switch SharedField(events, at: 2).loadAcquiring(in: access) & NotificationPolicy.eventFlags {
+    case NotificationPolicy.disable: .never
+    case NotificationPolicy.oneDescriptor where hasEventIndex:
+      .at(PackedPosition(encoded: SharedField(events, at: 0).loadRelaxed(in: access)).index)
+    default: .always
+    }
+  }
 }

@@ -18,6 +18,10 @@ protocol Ring: AnyObject {
 
   /// Asks the driver to ring again; true when it has made buffers available meanwhile.
   func requestDoorbell(in access: borrowing GuestAccess) throws(RingFault) -> Bool
+
+  /// How far both sides have come. Reads guest memory alone, and without following anything there; what is not there
+  /// (any more) is nil.
+  func snapshot(in access: borrowing GuestAccess) -> RingSnapshot
 }
 
 /// A chain that was taken, as its ring has to know it again.

@@ -23,4 +23,44 @@ package enum RingFault: Error, Equatable, Sendable {
   case indirect
   /// A descriptor names what is not guest memory, or writable what is read-only.
   case buffer(GuestFault)
+
+  /// What it is counted as.
+  var kind: RingFaultKind {
+    switch self {
+    case .area: .area
+    case .availableIndex: .availableIndex
+    case .descriptorIndex: .descriptorIndex
+    case .unavailable: .unavailable
+    case .descriptorInUse: .descriptorInUse
+    case .chainTooLong: .chainTooLong
+    case .chainTooLarge: .chainTooLarge
+    case .order: .order
+    case .indirect: .indirect
+    case .buffer: .buffer
+    }
+  }
+}
+
+/// The kinds of broken rings that are told apart, for statistics: each makes the device ask for a reset.
+public enum RingFaultKind: Int, Sendable, CaseIterable {
+  /// An area of the ring is not guest memory.
+  case area
+  /// The available index is too far ahead.
+  case availableIndex
+  /// A head or `next` names no descriptor.
+  case descriptorIndex
+  /// A chain goes on with a descriptor that is not available.
+  case unavailable
+  /// A descriptor was made available again before it was used.
+  case descriptorInUse
+  /// A chain has too many descriptors: a loop, or too long a table.
+  case chainTooLong
+  /// A chain has more than 2^32 bytes.
+  case chainTooLarge
+  /// A device-readable descriptor stands behind a device-writable one.
+  case order
+  /// An indirect descriptor where none may be, or with a table that is none.
+  case indirect
+  /// A descriptor names what is not guest memory.
+  case buffer
 }

@@ -156,4 +156,26 @@ final class SplitQueue: Ring {
     fullFence()
     return areas.availableIndex.loadAcquiring(in: access) != nextAvailable
   }
+
+  func snapshot(in access: borrowing GuestAccess) -> RingSnapshot {
+    var snapshot = RingSnapshot(
+      format: .split, availableIndex: nextAvailable, usedIndex: nextUsed, inFlight: inFlight,
+      hasEventIndex: hasEventIndex)
+    guard (try? refresh(in: access)) != nil else { return snapshot }  // `next` reports the fault
+    let driverIndex = areas.availableIndex.loadAcquiring(in: access)
+    snapshot.driverIndex = driverIndex
+    snapshot.hasBuffers = driverIndex != nextAvailable
+    if hasEventIndex {
+      snapshot.interruptsWanted = .at(
+        SharedField(areas.available, at: 4 + 2 * Int(size)).loadRelaxed(in: access))
+      snapshot.notificationsWanted = .at(
+        SharedField(areas.used, at: 4 + 8 * Int(size)).loadRelaxed(in: access))
+    } else {
+      let interrupts = areas.availableFlags.loadRelaxed(in: access) & NotificationPolicy.noInterrupt
+      snapshot.interruptsWanted = interrupts == 0 ? .always : .never
+      let doorbells = areas.usedFlags.loadRelaxed(in: access) & NotificationPolicy.noNotify
+      snapshot.notificationsWanted = doorbells == 0 ? .always : .never
+    }
+    return snapshot
+  }
 }

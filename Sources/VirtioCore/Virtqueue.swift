@@ -21,6 +21,14 @@ package final class Virtqueue {
   private let era: UInt64
   private let resets: HostResets
   private var isDetached = false
+  /// Since the queue was enabled.
+  private var counts = Counts()
+
+  private struct Counts {
+    var buffers: UInt64 = 0
+    var notifications: UInt64 = 0
+    var interrupts: UInt64 = 0
+  }
 
   /// What a buffer needs while the device has it; used again for another.
   private struct Slot {
@@ -87,6 +95,7 @@ package final class Virtqueue {
       return nil
     }
     slots[slot].taken = taken
+    counts.buffers &+= 1
     line?.append(slot)
     return DescriptorChain(slot: slot, taken: taken, pieces: slots[slot].pieces)
   }
@@ -180,6 +189,20 @@ package final class Virtqueue {
   func requestDoorbell(in access: borrowing GuestAccess) throws(RingFault) -> Bool {
     guard !isDetached else { return false }
     return try ring.requestDoorbell(in: access)
+  }
+
+  // MARK: For whoever inspects
+
+  func countNotification() { counts.notifications &+= 1 }
+  func countInterrupt() { counts.interrupts &+= 1 }
+
+  /// How far it has come; nothing changes by it.
+  func snapshot(in access: borrowing GuestAccess) -> RingSnapshot {
+    var snapshot = ring.snapshot(in: access)
+    snapshot.buffers = counts.buffers
+    snapshot.notifications = counts.notifications
+    snapshot.interrupts = counts.interrupts
+    return snapshot
   }
 }
 
