@@ -7,6 +7,8 @@ import HostThreads
 /// The display keeps the front-end alive until `detach`.
 final class Attachment: DisplayChannel {
   let version: InterfaceVersion
+  /// What the front-end calls itself, with the version that it was built for.
+  let peer: InterfaceVersion
   private let outputs: [PublishedOutput]
   private let link: Lock<Link>
   /// Signalled when a call that `detach` waits for has returned.
@@ -26,6 +28,7 @@ final class Attachment: DisplayChannel {
 
   init(_ frontEnd: any DisplayFrontEnd, version: InterfaceVersion, outputs: [PublishedOutput]) {
     self.version = version
+    peer = frontEnd.interface
     self.outputs = outputs
     var link = Link(frontEnd: frontEnd)
     link.callers.reserveCapacity(4)  // so that telling allocates nothing

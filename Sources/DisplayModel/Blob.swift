@@ -30,6 +30,7 @@ final class Blob: Sendable {
   // MARK: The device's side
 
   var hasPages: Bool { withPages { $0 != nil } }
+  var backingExtent: Backing.Extent? { withPages { $0?.extent } }
 
   /// Gives it pages.
   ///

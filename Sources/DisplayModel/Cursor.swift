@@ -10,6 +10,8 @@ final class CursorPicture: Sendable {
   private static let blobSide = 64
 
   let image: CursorImage
+  /// The resource that it was copied from, which may be gone.
+  let resource: ResourceID
   private let charge: MemoryCharge
 
   /// Copies a resource of a cursor's size.
@@ -42,6 +44,7 @@ final class CursorPicture: Sendable {
         stride: width * PixelFormat.bytesPerPixel, fourthByte: .kept)
     case .blob(let blob): try blob.copyStart(into: &target, in: access)
     }
+    self.resource = resource.id
     image = CursorImage(
       width: width, height: height, hotX: Int(hotX), hotY: Int(hotY), pixels: bytes)
     self.charge = charge

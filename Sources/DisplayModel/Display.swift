@@ -207,6 +207,18 @@ package final class Display {
     output.updateCursor(x: position.x, y: position.y, picture)
   }
 
+  /// Everything about it at this moment; nothing changes by it. On the device's thread, and bounded by the limits: as
+  /// many entries as there are resources, in no order.
+  package var snapshot: DisplaySnapshot {
+    var snapshot = DisplaySnapshot(limits: limits, memoryInUse: budget.inUse)
+    snapshot.resources = resources.values.map(ResourceSnapshot.init)
+    snapshot.outputs = zip(directory.preferences, publisher.outputs).map { preference, output in
+      OutputSnapshot(preference, scanouts[output.index], output.pointer)
+    }
+    snapshot.frontEnds = publisher.outputs.first?.frontEnds ?? []
+    return snapshot
+  }
+
   // MARK: Looking up
 
   private func output(_ number: UInt32) throws(DisplayFault) -> Int {

@@ -61,6 +61,9 @@ struct OutputState {
     var cursorChanged: Bool
   }
 
+  /// The front-ends that look at it, in the order in which they came.
+  var attachments: [Attachment] { viewers.map(\.attachment) }
+
   // MARK: The device's side
 
   /// Puts something else on the screen and returns what was there.

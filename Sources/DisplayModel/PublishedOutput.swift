@@ -97,6 +97,12 @@ final class PublishedOutput: Sendable {
     }
   }
 
+  /// The front-ends that look at it, and what they are called.
+  var frontEnds: [InterfaceVersion] { state.withLock { $0.attachments }.map(\.peer) }
+
+  /// The cursor with the resource that it came from, in one piece.
+  var pointer: OutputState.Cursor { state.withLock { $0.cursor } }
+
   var cursor: CursorState {
     let cursor = state.withLock { $0.cursor }
     return CursorState(x: cursor.x, y: cursor.y, image: cursor.picture?.image)

@@ -5,8 +5,8 @@ import GuestRAM
 final class Resource {
   let id: ResourceID
   let content: Content
-  /// Made when it is first asked for.
-  private(set) lazy var uuid = ResourceUUID()
+  /// Its UUID; nil until it is first asked for.
+  private(set) var assignedUUID: ResourceUUID?
 
   enum Content {
     /// A picture, with the guest's pages that transfers come from.
@@ -28,10 +28,25 @@ final class Resource {
     self.content = content
   }
 
+  /// The same each time.
+  var uuid: ResourceUUID {
+    let uuid = assignedUUID ?? ResourceUUID()
+    assignedUUID = uuid
+    return uuid
+  }
+
   var hasBacking: Bool {
     switch content {
     case .picture(let picture): picture.backing != nil
     case .blob(let blob): blob.hasPages
+    }
+  }
+
+  /// How large its backing is; nil without one.
+  var backingExtent: Backing.Extent? {
+    switch content {
+    case .picture(let picture): picture.backing?.extent
+    case .blob(let blob): blob.backingExtent
     }
   }
 
@@ -113,6 +128,15 @@ final class Backing {
 
   /// How long the run is, in bytes.
   var byteCount: UInt64 { list.byteCount }
+
+  /// A backing's size.
+  struct Extent {
+    let byteCount: UInt64
+    /// Ranges of guest memory, those that continue each other counted as one.
+    let rangeCount: Int
+  }
+
+  var extent: Extent { Extent(byteCount: byteCount, rangeCount: ranges.count) }
 
   /// Copies rows out of the run.
   func copyRows(

@@ -15,11 +15,11 @@ package struct MSIX: Sendable {
   }
 
   package private(set) var entries: [Entry]
-  private var pending: [Bool]
+  private(set) var pending: [Bool]
   /// MSI-X Enable.
   package private(set) var isEnabled = false
   /// Function Mask.
-  private var isMasked = false
+  private(set) var isMasked = false
   /// Messages may be sent: bus mastering is on and the function is in D0.
   private var isAllowed = false
   /// Somebody else keeps the table, and so masks vectors and the function on the way; here no mask counts.

@@ -5,6 +5,7 @@
 @_exported public import PCIBus
 @_exported public import VirtioCore
 @_exported public import VirtioGPU
+@_exported public import VirtioInput
 @_exported public import VirtioPCI
 
 /// A virtio-gpu display device on a PCI bus: what a VMM embeds.
@@ -17,8 +18,8 @@ public final class DisplayDevice: Sendable {
   public var function: any PCIFunction { virtioFunction }
   /// The guest's memory; regions may be added and removed at any time.
   public let memory: GuestMemory
-  private let gpu: GPUDevice
-  private let virtioFunction: VirtioPCIFunction
+  let gpu: GPUDevice
+  let virtioFunction: VirtioPCIFunction
 
   /// A device as after power-on.
   ///

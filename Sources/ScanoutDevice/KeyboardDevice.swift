@@ -14,7 +14,7 @@ public final class KeyboardDevice: Sendable {
   public var function: any PCIFunction { input.function }
   /// The guest's memory; regions may be added and removed at any time.
   public var memory: GuestMemory { input.memory }
-  private let input: InputFunction
+  let input: InputFunction
 
   /// A keyboard as after power-on.
   ///

@@ -40,7 +40,7 @@ public final class PointerDevice: Sendable {
   public var memory: GuestMemory { input.memory }
   /// What it is.
   public let kind: Kind
-  private let input: InputFunction
+  let input: InputFunction
   /// Parts of a notch that no whole one came of yet.
   private let wheels = Lock((vertical: 0, horizontal: 0))
 

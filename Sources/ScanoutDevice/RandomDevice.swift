@@ -10,9 +10,11 @@ public import VirtioPCI
 /// take interrupts from it.
 public final class RandomDevice: Sendable {
   /// The function that the guest sees: reads, writes, interrupts, reset.
-  public let function: any PCIFunction
+  public var function: any PCIFunction { virtioFunction }
   /// The guest's memory; regions may be added and removed at any time.
   public let memory: GuestMemory
+  let entropy: EntropyDevice
+  let virtioFunction: VirtioPCIFunction
 
   /// A device as after power-on.
   ///
@@ -27,9 +29,10 @@ public final class RandomDevice: Sendable {
   ) throws(HostError) {
     let device = try EntropyDevice(source: SystemEntropy())
     self.memory = memory
+    entropy = device
     do {
       // 0x00ff00: a device that PCI has no class for.
-      function = try VirtioPCIFunction(
+      virtioFunction = try VirtioPCIFunction(
         device, classCode: 0x00ff00, memory: memory, scheduling: scheduling, options: pci)
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)

@@ -18,7 +18,7 @@ public final class TouchDevice: Sendable {
   public var function: any PCIFunction { input.function }
   /// The guest's memory; regions may be added and removed at any time.
   public var memory: GuestMemory { input.memory }
-  private let input: InputFunction
+  let input: InputFunction
 
   /// A touchscreen as after power-on; see `KeyboardDevice.init`.
   ///

@@ -46,6 +46,9 @@ extension EntropyDevice {
     queue.complete(chain, written: written, in: access)
   }
 
+  /// Bytes handed out since the device was made. On the device's thread, between two buffers.
+  package var byteCount: UInt64 { filler.byteCount }
+
   /// Nothing is kept of a driver.
   package func reset() {}
 }
@@ -55,6 +58,8 @@ private struct BufferFiller: ~Copyable {
   /// Bytes on their way; zeros between two buffers.
   private var page: PageMemory
   private let source: any EntropySource
+  /// Bytes handed out so far.
+  private(set) var byteCount: UInt64 = 0
 
   private static let pageSize = 4096
 
@@ -87,6 +92,7 @@ private struct BufferFiller: ~Copyable {
     for offset in 0..<min(wanted, Self.pageSize) {
       bytes.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
     }
+    byteCount &+= UInt64(written)
     return written
   }
 }

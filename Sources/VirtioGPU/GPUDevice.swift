@@ -76,6 +76,15 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// How many requests of a kind were refused since the device was made. Any thread may ask.
   public func refusals(_ kind: RefusalKind) -> UInt64 { counters[kind] }
 
+  /// How many requests of each kind were refused; kinds that did not occur are absent.
+  public var refusals: [RefusalKind: UInt64] {
+    let counts = RefusalKind.allCases.map { ($0, counters[$0]) }.filter { $0.1 > 0 }
+    return Dictionary(uniqueKeysWithValues: counts)
+  }
+
+  /// What the display holds and what was asked of it. On the device's thread, between two requests.
+  package var snapshot: GPUSnapshot { handler.snapshot }
+
   /// Bytes that the guest makes the device hold at the moment. Any thread may ask.
   public var memoryInUse: UInt64 { budget.inUse }
 }

@@ -10,6 +10,7 @@ struct RequestHandler: ~Copyable {
   private var log: RefusalLog?
   private var request: RequestBuffer
   private var response: ResponseEncoder
+  private var counts = RequestCounts()
 
   /// nil when the host has no memory for the buffers.
   init?(
@@ -43,8 +44,10 @@ struct RequestHandler: ~Copyable {
         chain, from: virtqueue, 0..<min(chain.readableCount, RequestType.largestSize), in: access)
       let decodedHeader = try ControlHeader(request.bytes.extracting(0..<copied))
       header = decodedHeader
+      if decodedHeader.isFenced { counts.fenced &+= 1 }
       let command = try decode(decodedHeader, copied, chain, from: virtqueue, on: queue, in: access)
       let reply = try apply(command, in: access)
+      counts.countDone(decodedHeader.type)
       if room >= ControlHeader.size { try response.encode(reply, to: decodedHeader, room: room) }
     } catch {
       refuse(error, to: header, on: queue)
@@ -100,8 +103,12 @@ struct RequestHandler: ~Copyable {
   private mutating func refuse(_ fault: RequestFault, to header: ControlHeader?, on queue: RequestQueue) {
     response.encode(fault, to: header)
     counters.count(fault.kind)
+    counts.countRefused(fault.responseType)
     log?.add(fault.kind, type: header?.type ?? 0, queue: queue.rawValue)
   }
+
+  /// What the display holds and what was asked of it; nothing changes by it.
+  var snapshot: GPUSnapshot { GPUSnapshot(display.snapshot, counts) }
 
   /// Drops everything that the driver made.
   mutating func reset() {

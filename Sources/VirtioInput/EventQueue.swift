@@ -25,7 +25,7 @@ struct EventQueue {
   /// How things are, and how they are for a guest that has taken all of `events`; the same unless `hasLost`.
   private var state = InputState()
   private var toldState = InputState()
-  private var hasLost = false
+  private(set) var hasLost = false
   private var nextTrackingID: Int32 = 0
   private var packet: [InputEvent] = []
 

@@ -64,6 +64,14 @@ package final class InputDevice: VirtioDevice, @unchecked Sendable {
     }
   }
 
+  /// What waits for the guest; any thread may ask.
+  package var snapshot: InputSnapshot {
+    let (waiting, hasLost) = events.withLock { ($0.count, $0.hasLost) }
+    return InputSnapshot(
+      waitingEvents: waiting, hasDropped: hasLost, select: select.load(ordering: .relaxed),
+      subsel: subsel.load(ordering: .relaxed), lights: presentLights)
+  }
+
   /// The keyboard's lights as the driver has set them.
   package var presentLights: KeyboardLights { lights.withLock { $0 } }
 }

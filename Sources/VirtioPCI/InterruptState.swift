@@ -8,7 +8,7 @@ struct InterruptState {
   /// INTx is disabled by the command register or the power state.
   private var isPinDisabled = false
   /// The level that the sink was told last.
-  private var isAsserted = false
+  private(set) var isAsserted = false
 
   init(vectorCount: Int) { msix = MSIX(vectorCount: vectorCount) }
 
