@@ -11,17 +11,22 @@ struct CommandHandler: ~Copyable {
   private let interrupts: InterruptTable
   private let regions: RegionTable
   private let log: BoundedLog
+  private let record: ServerRecord
   private var dma: DMATable
   private var toldOfUnsharedMemory = false
   /// Whether the version has been agreed on; nothing else is done before.
   private(set) var isNegotiated = false
 
-  init(function: any PCIFunction, memory: GuestMemory, interrupts: InterruptTable, log: BoundedLog) {
+  init(
+    function: any PCIFunction, memory: GuestMemory, interrupts: InterruptTable, log: BoundedLog,
+    record: ServerRecord
+  ) {
     self.function = function
     self.interrupts = interrupts
     self.log = log
+    self.record = record
     regions = RegionTable(function, largestAccess: ServerCapabilities.largestTransfer)
-    dma = DMATable(memory)
+    dma = DMATable(memory, record)
   }
 
   /// Does one command and leaves its reply's payload in `outbox`.
@@ -56,6 +61,9 @@ struct CommandHandler: ~Copyable {
     }
   }
 
+  /// A command was refused.
+  func noteRefusal() { record.messageRefused() }
+
   /// A record at the start of a payload; more may follow it.
   private func decode<Record: WireRecord>(_ payload: RawSpan) throws(Refusal) -> Record {
     guard let record = Record(payload) else { throw Refusal(errno: EINVAL) }
@@ -83,6 +91,7 @@ struct CommandHandler: ~Copyable {
       throw Refusal(errno: EINVAL, endsSession: true)
     }
     isNegotiated = true
+    record.clientAttached()
     // Minor 0 is the least of what both know, and the only one that every client takes.
     let reply = VersionRecord(major: 0, minor: 0)
     let json = ServerCapabilities.json(writesMultiple: client.writesMultiple)

@@ -11,19 +11,17 @@ struct DMATable: ~Copyable {
   /// A range of this size without a file is not a ROM or a BAR but memory that is not shared.
   static let memorySize: UInt64 = 32 << 20
 
-  private struct Entry {
-    let range: GuestRange
-    let isMapped: Bool
+  private let memory: GuestMemory
+  /// Has the ranges, by address, none overlapping; this alone changes them.
+  private let regions: ServerRecord
+
+  init(_ memory: GuestMemory, _ regions: ServerRecord) {
+    self.memory = memory
+    self.regions = regions
   }
 
-  private let memory: GuestMemory
-  /// By address, none overlapping.
-  private var entries: [Entry] = []
-
-  init(_ memory: GuestMemory) { self.memory = memory }
-
   /// Ranges at present.
-  var count: Int { entries.count }
+  var count: Int { regions.withRegions { $0.count } }
 
   /// What became of a map.
   enum Added: Equatable {
@@ -40,13 +38,15 @@ struct DMATable: ~Copyable {
     guard !descriptors.isIncomplete else { throw Refusal(errno: EMFILE) }
     guard descriptors.count <= 1 else { throw Refusal(errno: EINVAL) }
     let range = try Self.range(record.address, record.count)
-    let place = firstIndex(endingBehind: range.start)
-    guard place == entries.count || !entries[place].range.overlaps(range) else {
-      throw Refusal(errno: EEXIST)
+    let place = try place(for: range)
+    func insert(isMapped: Bool) {
+      let region = ServerSnapshot.Region(
+        address: record.address, byteCount: record.count, isMapped: isMapped,
+        isWritable: record.flags & writable != 0, fileOffset: isMapped ? record.fileOffset : 0)
+      regions.withRegions { $0.insert(region, at: place) }
     }
-    guard entries.count < Self.capacity else { throw Refusal(errno: ENOSPC) }
     guard let descriptor = descriptors.takeFirst() else {
-      entries.insert(Entry(range: range, isMapped: false), at: place)
+      insert(isMapped: false)
       return record.count >= Self.memorySize ? .unsharedMemory : .remembered
     }
     guard record.fileOffset % 4096 == 0 else { throw Refusal(errno: EINVAL) }
@@ -63,7 +63,7 @@ struct DMATable: ~Copyable {
     } catch {
       throw Refusal(errno: Self.errno(error))
     }
-    entries.insert(Entry(range: range, isMapped: true), at: place)
+    insert(isMapped: true)
     return .mapped
   }
 
@@ -75,28 +75,31 @@ struct DMATable: ~Copyable {
     }
     guard record.flags == 0 else { throw Refusal(errno: EINVAL) }
     let range = try Self.range(record.address, record.count)
-    let first = firstIndex(endingBehind: range.start)
-    var last = first
-    while last < entries.count, entries[last].range.overlaps(range) {
-      // A range is never split.
-      guard range.contains(entries[last].range) else { throw Refusal(errno: EINVAL) }
-      last += 1
+    let (inside, isAnyMapped) = try regions.withRegions { (entries) throws(Refusal) -> (Range<Int>, Bool) in
+      let first = Self.firstIndex(endingBehind: range.start, in: entries)
+      var last = first
+      while last < entries.count, entries[last].range.overlaps(range) {
+        // A range is never split.
+        guard range.contains(entries[last].range) else { throw Refusal(errno: EINVAL) }
+        last += 1
+      }
+      guard first < last else { throw Refusal(errno: ENOENT) }
+      return (first..<last, entries[first..<last].contains(where: \.isMapped))
     }
-    guard first < last else { throw Refusal(errno: ENOENT) }
-    if entries[first..<last].contains(where: \.isMapped) {
+    if isAnyMapped {
       do throws(GuestMemoryError) {
         try memory.remove(range)
       } catch {
         throw Refusal(errno: Self.errno(error))
       }
     }
-    entries.removeSubrange(first..<last)
+    regions.withRegions { $0.removeSubrange(inside) }
   }
 
   /// Forgets everything; returns when nothing can touch the memory any more.
   mutating func removeAll() {
     memory.removeAll()
-    entries.removeAll(keepingCapacity: true)
+    regions.withRegions { $0.removeAll(keepingCapacity: true) }
   }
 
   /// A range of whole pages that is not empty and does not wrap.
@@ -107,8 +110,22 @@ struct DMATable: ~Copyable {
     return range
   }
 
+  /// Where a new range belongs.
+  private func place(for range: GuestRange) throws(Refusal) -> Int {
+    try regions.withRegions { (entries) throws(Refusal) in
+      let place = Self.firstIndex(endingBehind: range.start, in: entries)
+      guard place == entries.count || !entries[place].range.overlaps(range) else {
+        throw Refusal(errno: EEXIST)
+      }
+      guard entries.count < Self.capacity else { throw Refusal(errno: ENOSPC) }
+      return place
+    }
+  }
+
   /// The first entry whose end lies behind an address.
-  private func firstIndex(endingBehind address: GuestAddress) -> Int {
+  private static func firstIndex(
+    endingBehind address: GuestAddress, in entries: [ServerSnapshot.Region]
+  ) -> Int {
     var (low, high) = (0, entries.count)
     while low < high {
       let middle = low + (high - low) / 2
@@ -123,5 +140,15 @@ struct DMATable: ~Copyable {
     case .notFound: ENOENT
     case .unaligned, .partial, .wraps: EINVAL
     }
+  }
+}
+
+extension ServerSnapshot.Region {
+  /// The range, which did not wrap when it was announced.
+  fileprivate var range: GuestRange {
+    guard let range = GuestRange(start: GuestAddress(address), count: byteCount) else {
+      preconditionFailure("checked when announced")
+    }
+    return range
   }
 }

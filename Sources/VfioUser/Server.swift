@@ -19,7 +19,8 @@ public final class Server: Sendable {
   private let patience: Patience
   private let socket: ListeningSocket
   private let stopEvent: Descriptor
-  private let interrupts: InterruptTable
+  let interrupts: InterruptTable
+  let record: ServerRecord
 
   /// Creates the socket and listens: clients may connect as soon as this returns, and are served by `run`.
   ///
@@ -43,6 +44,7 @@ public final class Server: Sendable {
     self.logger = logger
     self.patience = patience
     log = BoundedLog(logger)
+    record = ServerRecord(path: path)
     interrupts = InterruptTable(messageCount: function.msixVectorCount, hasPin: function.hasINTx)
   }
 
@@ -96,7 +98,7 @@ public final class Server: Sendable {
   /// - Returns: whether it got as far as a version.
   private func serve(_ client: consuming Descriptor) -> Bool {
     logger.debug("a client has connected")
-    let handler = CommandHandler(function: function, memory: memory, interrupts: interrupts, log: log)
+    let handler = CommandHandler(function: function, memory: memory, interrupts: interrupts, log: log, record: record)
     let (end, wasClient) = Self.talk(
       Session(
         socket: client, stop: stopEvent.number, patience: patience, interrupts: interrupts, handler: handler))
@@ -111,7 +113,9 @@ public final class Server: Sendable {
     // In this order: the device stops, then its memory goes, then the way to the old client's interrupts.
     function.reset()
     memory.removeAll()
+    record.withRegions { $0 = [] }
     interrupts.removeAll()
+    record.clientLeft()
     return wasClient
   }
 

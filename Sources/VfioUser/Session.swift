@@ -101,6 +101,7 @@ struct Session: ~Copyable {
         payloadCount = try handler.handle(header, inbox.bytes.extracting(payload), &descriptors, &outbox)
       } catch let refusal {
         (error, isOver) = (refusal.errno, refusal.endsSession)
+        handler.noteRefusal()
       }
     }
     return finish(header, payloadCount, error, isOver)
