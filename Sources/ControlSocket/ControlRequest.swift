@@ -32,6 +32,7 @@ package enum PointerButton: String, Sendable, CaseIterable {
 /// scanout-control 1 click pixel SCANOUT X Y BUTTON
 /// scanout-control 1 click place|way X Y BUTTON
 /// scanout-control 1 lights
+/// scanout-control 1 inspect text|json
 /// ```
 package enum ControlRequest: Sendable, Equatable {
   /// A picture of an output, with the cursor drawn into it or without.
@@ -45,6 +46,8 @@ package enum ControlRequest: Sendable, Equatable {
   case click(PointerTarget, PointerButton)
   /// The keyboard's lights, as one byte: bit 0 Num Lock, 1 Caps Lock, 2 Scroll Lock.
   case lights
+  /// The state of every device, for people or for programs.
+  case inspect(asJSON: Bool)
 
   /// The longest request line, its line feed included.
   package static let maximumLineBytes = 128
@@ -62,6 +65,7 @@ package enum ControlRequest: Sendable, Equatable {
       case .click(.place(let x, let y), let button): "click place \(x) \(y) \(button.rawValue)"
       case .click(.way(let x, let y), let button): "click way \(x) \(y) \(button.rawValue)"
       case .lights: "lights"
+      case .inspect(let asJSON): "inspect \(asJSON ? "json" : "text")"
       }
     return Array("\(ControlLine.name) \(ControlLine.version) \(words)\n".utf8)
   }
@@ -94,9 +98,15 @@ package enum ControlRequest: Sendable, Equatable {
       }
       self = .click(target, button)
     case "lights": self = .lights
+    case "inspect":
+      switch words.nextWord() {
+      case "text": self = .inspect(asJSON: false)
+      case "json": self = .inspect(asJSON: true)
+      default: throw ControlFailure(.badRequest, "`text` or `json` must follow `inspect`")
+      }
     default:
       throw ControlFailure(
-        .badRequest, "requests are `screenshot`, `cursor`, `keys`, `click` and `lights`")
+        .badRequest, "requests are `screenshot`, `cursor`, `keys`, `click`, `lights` and `inspect`")
     }
     guard words.isAtEnd else { throw ControlFailure(.badRequest, "the line goes on after its last word") }
   }

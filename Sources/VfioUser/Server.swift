@@ -98,7 +98,8 @@ public final class Server: Sendable {
   /// - Returns: whether it got as far as a version.
   private func serve(_ client: consuming Descriptor) -> Bool {
     logger.debug("a client has connected")
-    let handler = CommandHandler(function: function, memory: memory, interrupts: interrupts, log: log, record: record)
+    let handler = CommandHandler(
+      function: function, memory: memory, interrupts: interrupts, log: log, record: record)
     let (end, wasClient) = Self.talk(
       Session(
         socket: client, stop: stopEvent.number, patience: patience, interrupts: interrupts, handler: handler))

@@ -10,6 +10,7 @@ struct ControlResponder: Sendable {
   var tablet: PointerDevice?
   var mouse: PointerDevice?
   var touch: TouchDevice?
+  var inspected: [InspectedDevice] = []
 
   /// The answer to a request; called on the control thread.
   func answer(_ request: ControlRequest) -> ControlReply {
@@ -24,6 +25,7 @@ struct ControlResponder: Sendable {
         let strokes = strokes.map { KeyStroke($0.map(KeyCode.init(rawValue:))) }
         return Self.done(try one(keyboard, "keyboard").type(strokes))
       case .click(let target, let button): return Self.done(try click(target, button))
+      case .inspect(let asJSON): return .content(InspectedDevice.report(on: inspected, asJSON: asJSON))
       case .lights: return .content([try one(keyboard, "keyboard").lights.rawValue])
       }
     } catch let failure as ControlFailure {

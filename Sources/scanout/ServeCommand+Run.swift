@@ -23,7 +23,10 @@ extension ServeCommand {
         place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, bus: bus.options, in: &responder,
         logger: logger)
       attach = attach ?? device.attach
-      return try device.listen(at: place.path, logger: logger)
+      let server = try device.listen(at: place.path, logger: logger)
+      responder.inspected.append(
+        InspectedDevice(kind: place.kind, device: device.inspect, server: { server.inspect() }))
+      return server
     }
     defer { responder.frontEnd?.detach() }
     let controlServer = try control.map { [responder] path in

@@ -82,9 +82,6 @@ struct ServeCommand: ParsableCommand {
         throw ValidationError("--without \(feature.rawValue) goes with a GPU, and none is served")
       }
     }
-    guard control == nil || kinds.contains(where: \.canBeAsked) else {
-      throw ValidationError("--control has nothing to ask for: an entropy device alone is served")
-    }
     if bus.transport != .modern, let kind = kinds.first(where: { !$0.canBeLegacy }) {
       throw ValidationError(
         "--transport \(bus.transport.rawValue) is not for the device \(kind.rawValue): virtio's input devices are "

@@ -13,14 +13,14 @@ enum DeviceKind: String, CaseIterable, ExpressibleByArgument {
 
   /// Whether virtio gives it a legacy interface, or we do.
   var canBeLegacy: Bool { self == .gpu || self == .entropy }
-  /// Whether the control socket has anything to ask of it.
-  var canBeAsked: Bool { self != .entropy }
 }
 
 /// A device that a VMM is to get, of whatever kind: its function, and the memory that it reads and writes.
 struct ServedDevice: Sendable {
   let function: any PCIFunction
   let memory: GuestMemory
+  /// Looks into it, for so many milliseconds at most.
+  let inspect: @Sendable (Int) -> DeviceSnapshot
   /// Attaches further front-ends to its display; nil for a device that has none.
   var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
 
@@ -46,13 +46,16 @@ struct ServedDevice: Sendable {
     }
     // The front-end keeps the channel.
     _ = try device.attach(pictures)
-    return ServedDevice(function: device.function, memory: device.memory) { try device.attach($0) }
+    return ServedDevice(
+      function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) },
+      attach: { try device.attach($0) })
   }
 
   /// A virtio entropy device.
   static func entropy(bus: VirtioPCIOptions) throws -> ServedDevice {
     let device = try RandomDevice(memory: GuestMemory(), pci: bus)
-    return ServedDevice(function: device.function, memory: device.memory)
+    return ServedDevice(
+      function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) })
   }
 
   /// The device of a kind, which is also put where the control socket finds it.
@@ -69,19 +72,23 @@ struct ServedDevice: Sendable {
     case .keyboard:
       let device = try KeyboardDevice(memory: GuestMemory(), pci: bus)
       asked.keyboard = device
-      return ServedDevice(function: device.function, memory: device.memory)
+      return ServedDevice(
+        function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) })
     case .tablet:
       let device = try PointerDevice(.tablet, memory: GuestMemory(), pci: bus)
       asked.tablet = device
-      return ServedDevice(function: device.function, memory: device.memory)
+      return ServedDevice(
+        function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) })
     case .mouse:
       let device = try PointerDevice(.mouse, memory: GuestMemory(), pci: bus)
       asked.mouse = device
-      return ServedDevice(function: device.function, memory: device.memory)
+      return ServedDevice(
+        function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) })
     case .touch:
       let device = try TouchDevice(memory: GuestMemory(), pci: bus)
       asked.touch = device
-      return ServedDevice(function: device.function, memory: device.memory)
+      return ServedDevice(
+        function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) })
     }
   }
 
