@@ -43,6 +43,11 @@ final class FunctionInterrupts: VirtioInterrupts {
     }
   }
 
+  /// Everything as it is at one moment.
+  var present: (vectors: MSIXSnapshot, isPinDisabled: Bool, isPinAsserted: Bool, isr: UInt8) {
+    state.withLock { ($0.vectors, $0.isPinDisabled, $0.isAsserted, isr.value) }
+  }
+
   // MARK: The function's side
 
   /// Says where interrupts go from now on.

@@ -36,21 +36,18 @@ extension VirtioPCIFunction {
       default: .transitional
       }
     return (
-      FunctionSnapshot(pci: pci, transport: transport, isr: isr.status.value, virtio: virtio), detail
+      FunctionSnapshot(pci: pci, transport: transport, isr: interrupts.present.isr, virtio: virtio), detail
     )
   }
 
   /// What the bus has; nil while a register access holds the registers.
   private var pciSnapshot: PCISnapshot? {
-    let (msix, isDisabled, isAsserted) = interrupts.withLock { interrupts in
-      var msix = interrupts.msix.snapshot
-      msix.isTableOfHost = interrupts.sink?.ownsMSIXTable ?? false
-      return (msix, interrupts.isPinDisabled, interrupts.isAsserted)
-    }
+    let interrupts = interrupts.present
     return registers.withLockIfAvailable { registers in
       registers.space.snapshot(
-        bars: bars, msix: msix, isFullyOn: isFullyOn.load(ordering: .acquiring), isINTxDisabled: isDisabled,
-        isINTxAsserted: isAsserted)
+        bars: bars, msix: interrupts.vectors, isFullyOn: isFullyOn.load(ordering: .acquiring),
+        isINTxDisabled: interrupts.isPinDisabled,
+        isINTxAsserted: interrupts.isPinAsserted)
     }
   }
 }

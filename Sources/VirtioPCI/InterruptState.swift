@@ -6,11 +6,18 @@ struct InterruptState {
   private(set) var msix: MSIX
   private var sink: (any InterruptSink)?
   /// INTx is disabled by the command register or the power state.
-  private var isPinDisabled = false
+  private(set) var isPinDisabled = false
   /// The level that the sink was told last.
   private(set) var isAsserted = false
 
   init(vectorCount: Int) { msix = MSIX(vectorCount: vectorCount) }
+
+  /// The vectors as they are now.
+  var vectors: MSIXSnapshot {
+    var vectors = msix.snapshot
+    vectors.isTableOfHost = sink?.ownsMSIXTable ?? false
+    return vectors
+  }
 
   /// Sends a vector's message, now or when it may be sent.
   mutating func signal(_ vector: UInt16) {
