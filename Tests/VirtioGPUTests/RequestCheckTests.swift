@@ -202,7 +202,7 @@ private let picture = UInt64(TestGuest.pictures)
     CheckRow("update scanout 2 of 2", Request.updateCursor(2, 0, 0, id: 2), scanout, queue: 1),
     CheckRow("update scanout 2^32-1", Request.updateCursor(top, 0, 0, id: 0), scanout, queue: 1),
     CheckRow("update an unknown id", Request.updateCursor(0, 0, 0, id: 99), resource, queue: 1),
-    CheckRow("update another size", Request.updateCursor(0, 0, 0, id: 1), parameter, queue: 1),
+    CheckRow("update another size", Request.updateCursor(0, 0, 0, id: 1, hot: (99, 49)), ok, queue: 1),
     CheckRow(
       "update hot spot right of it", Request.updateCursor(0, 0, 0, id: 2, hot: (64, 0)), parameter, queue: 1),
     CheckRow(
