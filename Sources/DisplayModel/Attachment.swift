@@ -11,6 +11,8 @@ final class Attachment: DisplayChannel {
   let peer: InterfaceVersion
   private let outputs: [PublishedOutput]
   private let link: Lock<Link>
+  /// Called when the front-end has let go.
+  private let detached: @Sendable () -> Void
   /// Signalled when a call that `detach` waits for has returned.
   private let callReturned = Event()
 
@@ -26,9 +28,13 @@ final class Attachment: DisplayChannel {
     }
   }
 
-  init(_ frontEnd: any DisplayFrontEnd, version: InterfaceVersion, outputs: [PublishedOutput]) {
+  init(
+    _ frontEnd: any DisplayFrontEnd, version: InterfaceVersion, outputs: [PublishedOutput],
+    detached: @escaping @Sendable () -> Void
+  ) {
     self.version = version
     peer = frontEnd.interface
+    self.detached = detached
     self.outputs = outputs
     var link = Link(frontEnd: frontEnd)
     link.callers.reserveCapacity(4)  // so that telling allocates nothing
@@ -63,6 +69,7 @@ final class Attachment: DisplayChannel {
       callReturned.wait()
       callReturned.signal()  // for another thread that detaches at the same time
     }
+    detached()
     extendLifetime(frontEnd)  // its last reference is not dropped under the lock
   }
 

@@ -122,8 +122,12 @@ package final class Display {
     let width = Int(rectangle.width), height = Int(rectangle.height)
     let room: SurfaceRoom
     if let current = scanouts[output]?.room, current.width == width, current.height == height {
-      room = current  // a page flip takes no room
+      // A page flip takes no room. Nor is it held to a limit that came after the picture.
+      room = current
     } else {
+      if let largest = publisher.largestPicture(ofOutput: output) {
+        guard width <= largest.width, height <= largest.height else { throw .beyondLimit }
+      }
       guard let new = SurfaceRoom(width: width, height: height, budget: budget) else { throw .outOfMemory }
       room = new
     }

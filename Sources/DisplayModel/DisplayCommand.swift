@@ -108,6 +108,8 @@ package enum DisplayFault: Error, Equatable, CaseIterable {
   case outOfMemory
   /// A rectangle is empty where it must not be, or does not lie inside the resource.
   case badRectangle
+  /// The picture is larger than the device or a front-end can show on the output.
+  case beyondLimit
   /// The resource has no backing.
   case noBacking
   /// The resource has a backing already; it keeps that.

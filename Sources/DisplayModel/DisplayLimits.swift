@@ -1,3 +1,5 @@
+import FrontEndAPI
+
 /// The size that an output prefers, as it stands in display information and in its EDID.
 public struct OutputMode: Sendable, Equatable {
   /// What either side may be, in pixels.
@@ -14,13 +16,21 @@ public struct OutputMode: Sendable, Equatable {
     self.width = width
     self.height = height
   }
+
+  /// The same with each side lowered to what can be shown, which is a mode's at least; nil: anything can.
+  package func lowered(to largest: PictureSize?) -> OutputMode {
+    guard let largest,
+      let mode = OutputMode(width: min(width, largest.width), height: min(height, largest.height))
+    else { return self }
+    return mode
+  }
 }
 
 /// What the host wants of an output: how large it is, where it stands among the others, and whether it is there at all.
 ///
 /// A guest learns of it and does as it likes.
 public struct OutputPreference: Sendable, Equatable {
-  /// The size, as the native resolution of a panel.
+  /// The size, as the native resolution of a panel; a guest is told as much of it as can be shown.
   public var mode: OutputMode
   /// Where its left edge is, in pixels, in a plane that all outputs share.
   public var x: UInt32
@@ -40,6 +50,9 @@ public struct OutputPreference: Sendable, Equatable {
 
 /// The most that a guest may ask of a display.
 public struct DisplayLimits: Sendable, Equatable {
+  /// The largest picture that an output shows, and the largest size that one prefers; nil: any. A resource may be larger:
+  /// outputs show parts of it.
+  public let largestMode: OutputMode?
   /// Pixels on either side of a resource, 1 to 16384 (rows of 64 KiB).
   public let maxDimension: UInt32
   /// Entries of one resource's backing list.
@@ -53,8 +66,9 @@ public struct DisplayLimits: Sendable, Equatable {
   /// Limits; what exceeds what this package can bear is lowered to that.
   public init(
     maxDimension: UInt32 = 16384, maxBackingEntries: UInt32 = 16384, maxResources: Int = 16384,
-    memory: UInt64 = 512 << 20
+    memory: UInt64 = 512 << 20, largestMode: OutputMode? = nil
   ) {
+    self.largestMode = largestMode
     self.maxDimension = min(max(maxDimension, 1), 16384)
     self.maxBackingEntries = min(maxBackingEntries, 1 << 20)
     self.maxResources = min(max(maxResources, 0), 32768)

@@ -1,3 +1,5 @@
+import FrontEndAPI
+
 extension EDID {
   /// The `count` low bytes of a number that is not negative, lowest first.
   static func littleEndian(_ value: Int, count: Int) -> [UInt8] {
@@ -26,9 +28,12 @@ extension EDID {
   }
 
   /// A CTA-861 block, revision 3, that lists the wide formats at 60 Hz by their codes.
-  static func formatsBlock() -> [UInt8] {
-    // 5120x2160, 4096x2160, 3840x2160, 2560x1080, 1920x1080, 640x480
-    let codes: [UInt8] = [126, 102, 97, 90, 16, 1]
+  static func formatsBlock(_ largest: PictureSize?) -> [UInt8] {
+    let formats: [(UInt8, Int, Int)] = [
+      (126, 5120, 2160), (102, 4096, 2160), (97, 3840, 2160), (90, 2560, 1080), (16, 1920, 1080),
+      (1, 640, 480),
+    ]
+    let codes = formats.filter { isListed($0.1, $0.2, largest) }.map(\.0)
     // A video capability block follows: both RGB quantization ranges, always underscanned.
     let data = [2 << 5 | UInt8(codes.count)] + codes + [7 << 5 | 2, 0x00, 0x4a]
     let block = [0x02, 0x03, UInt8(4 + data.count), 0x80] + data  // 0x80: no overscan

@@ -1,3 +1,5 @@
+import FrontEndAPI
+
 /// What an output says of itself in the form of a monitor (VESA E-EDID release A revision 2, EDID 1.4).
 ///
 /// A base block with the preferred timing, then a CTA-861 block with the large formats that EDID 1.4 has no
@@ -16,9 +18,11 @@ package struct EDID: Sendable, Equatable {
   /// - Parameters:
   ///   - mode: the preferred size; at 96 pixels an inch it also gives the physical size.
   ///   - index: the output's number, part of name and serial number.
-  package init(mode: OutputMode, index: Int) {
+  ///   - largest: what can be shown at most, which no listed mode exceeds but 640x480, which every monitor has; nil:
+  ///     anything.
+  package init(mode: OutputMode, index: Int, largest: PictureSize? = nil) {
     let native = DisplayTiming(width: mode.width, height: mode.height)
-    var extensions = [Self.formatsBlock()]
+    var extensions = [Self.formatsBlock(largest)]
     var preferred = native
     if !native.fitsDetailedDescriptor {
       extensions.append(Self.displayIDBlock(native, index: index))
@@ -28,7 +32,7 @@ package struct EDID: Sendable, Equatable {
         divisor += 1
       } while !preferred.fitsDetailedDescriptor
     }
-    var base = Self.baseBlock(mode: mode, index: index, preferred: preferred, native: native)
+    var base = Self.baseBlock(mode: mode, index: index, timings: (preferred, native), largest)
     base[126] = UInt8(clamping: extensions.count)
     bytes = ([base] + extensions).flatMap { Self.withChecksum($0) }
   }
@@ -44,7 +48,8 @@ package struct EDID: Sendable, Equatable {
   }
 
   private static func baseBlock(
-    mode: OutputMode, index: Int, preferred: DisplayTiming, native: DisplayTiming
+    mode: OutputMode, index: Int, timings: (preferred: DisplayTiming, native: DisplayTiming),
+    _ largest: PictureSize?
   ) -> [UInt8] {
     let size = physicalSize(mode)
     var block: [UInt8] = [0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00]
@@ -58,11 +63,12 @@ package struct EDID: Sendable, Equatable {
     block += [120]  // gamma 2.2
     block += [0x06]  // RGB, sRGB colours, the first timing is native
     block += [0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54]  // chromaticities of sRGB
-    block += [0x21, 0x08, 0x00]  // established: 640x480, 800x600, 1024x768 at 60 Hz
-    block += standardTimings
-    block += detailedTiming(preferred, sizeInMillimetres: size.inMillimetres)
-    block += descriptor(0xf7, moreEstablishedTimings)
-    block += rangeLimits([preferred, native])
+    block += bits(establishedTimings, count: 3, largest)
+    block += standardTimings(largest)
+    block += detailedTiming(timings.preferred, sizeInMillimetres: size.inMillimetres)
+    // Its first byte is its revision.
+    block += descriptor(0xf7, [0x0a] + bits(moreEstablishedTimings, count: 12, largest))
+    block += rangeLimits([timings.preferred, timings.native])
     block += descriptor(0xfc, text("Scanout \(index)"))
     block += [0, 0]  // extensions and checksum, set by the caller
     assert(block.count == blockSize)
@@ -85,29 +91,6 @@ package struct EDID: Sendable, Equatable {
     else { return ([0, 0], (0, 0)) }
     return ([width, height], sides)
   }
-
-  /// Eight modes of two bytes: (width / 8 - 31), then aspect and (refresh - 60).
-  private static let standardTimings: [UInt8] = {
-    // 16:10, 4:3, 5:4 and 16:9.
-    let wide: UInt8 = 0x00, classic: UInt8 = 0x40, tall: UInt8 = 0x80, film: UInt8 = 0xc0
-    let modes = [
-      (2048, film), (1920, wide), (1920, film), (1680, wide), (1600, classic), (1440, wide), (1280, tall),
-      (1280, classic),
-    ]
-    return modes.flatMap { [UInt8($0.0 / 8 - 31), $0.1] }
-  }()
-
-  /// The bits of established timings III that stand for modes at 60 Hz without reduced blanking.
-  private static let moreEstablishedTimings: [UInt8] =
-    [
-      0x0a,  // revision
-      0x00,
-      0x40,  // 1280x768
-      0x82,  // 1360x768, 1400x1050
-      0x00,
-      0x28,  // 1792x1344, 1856x1392
-      0x20,  // 1920x1440
-    ] + [UInt8](repeating: 0, count: 6)
 
   /// What this monitor can be driven with: every mode listed, and what the preferred ones need.
   private static func rangeLimits(_ timings: [DisplayTiming]) -> [UInt8] {

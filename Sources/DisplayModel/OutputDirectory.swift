@@ -1,3 +1,4 @@
+import FrontEndAPI
 import HostThreads
 
 /// What the host wants of each output, and the EDID that says so: asked by the device's thread, changed by any.
@@ -12,12 +13,15 @@ package final class OutputDirectory: Sendable {
   }
 
   /// Outputs of these sizes, all there.
-  package init(_ modes: [OutputMode]) {
+  ///
+  /// - Parameter largest: what can be shown at most; nil: anything.
+  package init(_ modes: [OutputMode], largest: PictureSize? = nil) {
     count = modes.count
+    let modes = modes.map { $0.lowered(to: largest) }
     outputs = Lock(
       Outputs(
         preferences: modes.map { OutputPreference(mode: $0) },
-        edids: modes.enumerated().map { EDID(mode: $1, index: $0) }))
+        edids: modes.enumerated().map { EDID(mode: $1, index: $0, largest: largest) }))
   }
 
   /// All of them, in order.

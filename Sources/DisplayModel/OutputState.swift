@@ -36,6 +36,8 @@ struct OutputState {
   /// One attached front-end, with what it has not seen yet.
   private struct Viewer {
     let attachment: Attachment
+    /// The largest picture that it can show; nil: any.
+    let largest: PictureSize?
     var damage = Damage()
     var isReplaced = true
     var cursorChanged = true
@@ -129,7 +131,16 @@ struct OutputState {
 
   // MARK: The front-ends' side
 
-  mutating func add(_ attachment: Attachment) { viewers.append(Viewer(attachment: attachment)) }
+  mutating func add(_ attachment: Attachment, largest: PictureSize?) {
+    viewers.append(Viewer(attachment: attachment, largest: largest))
+  }
+
+  /// The largest picture that all of them can show; nil: any.
+  var largestPicture: PictureSize? {
+    var largest: PictureSize?
+    for index in viewers.indices { largest = viewers[index].largest.lowered(to: largest) }
+    return largest
+  }
 
   /// Lets a front-end be told from now on; true when it has to be told of something at once.
   mutating func open(_ attachment: Attachment) -> Bool {
@@ -149,7 +160,8 @@ struct OutputState {
       view: view, generation: generation, stale: stale, damage: viewer.damage, isReplaced: viewer.isReplaced,
       cursorChanged: viewer.cursorChanged)
     viewers[index] = Viewer(
-      attachment: attachment, isReplaced: false, cursorChanged: false, isOpen: viewer.isOpen)
+      attachment: attachment, largest: viewer.largest, isReplaced: false, cursorChanged: false,
+      isOpen: viewer.isOpen)
     stale.removeAll()
     return taken
   }

@@ -44,6 +44,9 @@ final class PublishedOutput: Sendable {
     while let attachment = state.withLock({ $0.nextToTell() }) { attachment.tell(index) }
   }
 
+  /// The largest picture that all front-ends can show; nil: any.
+  var largestPicture: PictureSize? { state.withLock { $0.largestPicture } }
+
   // MARK: Both sides
 
   /// Lets go of a finished surface from before the output went off last: another guest may come next, which
@@ -61,7 +64,9 @@ final class PublishedOutput: Sendable {
 
   // MARK: The front-ends' side
 
-  func add(_ attachment: Attachment) { state.withLock { $0.add(attachment) } }
+  func add(_ attachment: Attachment, largest: PictureSize?) {
+    state.withLock { $0.add(attachment, largest: largest) }
+  }
 
   func open(_ attachment: Attachment) -> Bool { state.withLock { $0.open(attachment) } }
 

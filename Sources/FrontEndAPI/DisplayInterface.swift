@@ -185,5 +185,5 @@ public enum DisplayInterface {
   /// Breaks with every front-end built before it.
   public static let major: UInt32 = 1
   /// Adds what older front-ends can leave alone.
-  public static let minor: UInt32 = 0
+  public static let minor: UInt32 = 1
 }

@@ -24,7 +24,7 @@ public final class DisplayDevice: Sendable {
   /// A device as after power-on.
   ///
   /// - Parameters:
-  ///   - outputs: 1 to 16 outputs with the size that each prefers.
+  ///   - outputs: 1 to 16 outputs with the size that each prefers; lowered to the limits' largest.
   ///   - memory: where the guest's memory is mapped, now or later.
   ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
   ///   - pci: how the function appears on the bus.
@@ -48,24 +48,31 @@ public final class DisplayDevice: Sendable {
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)
     }
+    // The function holds the GPU.
+    gpu.announceChanges { [weak virtioFunction] change in
+      if let virtioFunction { virtioFunction.changeConfiguration(change) } else { change() }
+    }
   }
 
-  /// What the host wants of each output at the moment.
+  /// What the guest is told of each output at the moment: what the host wants, as far as it can be shown.
   public var outputPreferences: [OutputPreference] { gpu.outputPreferences }
 
   /// Changes what the host wants of an output, for instance when the window that shows it got another size, and tells
   /// the guest (virtio 1.4 §5.7.4.2): it hears of a change in its displays and finds the new size in display
   /// information and EDID. What it then does is its own affair.
   ///
+  /// A side beyond what the device's limits or an attached front-end allow is lowered to that, and comes back when the
+  /// front-end has gone: a host that follows a window's size need not know the limits.
+  ///
   /// Any thread may call; nothing happens when it is what was wanted already. How many outputs there are never changes.
   ///
   /// - Precondition: there is an output `index`.
   public func setOutput(_ index: Int, to preference: OutputPreference) {
-    guard let change = gpu.change(ofOutput: index, to: preference) else { return }
-    virtioFunction.changeConfiguration(change)
+    gpu.setOutput(index, to: preference)
   }
 
-  /// Opens the handshake with a front-end and attaches it.
+  /// Opens the handshake with a front-end and attaches it. If it can show less than others, a guest that has been told
+  /// of more is told anew; what it shows already stays.
   ///
   /// - Throws: `InterfaceMismatch` when the front-end was built for another major version.
   public func attach(_ frontEnd: any DisplayFrontEnd) throws(InterfaceMismatch) -> any DisplayChannel {

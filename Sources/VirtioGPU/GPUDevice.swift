@@ -1,6 +1,7 @@
 import DisplayModel
 import FrontEndAPI
 import GuestRAM
+import HostThreads
 import Synchronization
 import VirtioCore
 
@@ -14,9 +15,17 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   private let publisher: DisplayPublisher
   private let budget: MemoryBudget
   private let counters = RefusalCounters()
+  /// What a guest is told.
   private let outputs: OutputDirectory
+  private let wishes: Lock<Wishes>
   /// `events_read`: set with a change, cleared by the driver and by a reset.
   private let events = Atomic<UInt32>(0)
+
+  /// What the host wants of the outputs, whether or not it can be shown, and how a guest hears of a change.
+  private struct Wishes {
+    var preferences: [OutputPreference]
+    var announce: @Sendable (_ change: () -> Void) -> Void = { $0() }
+  }
 
   /// How many outputs a device may have (VIRTIO_GPU_MAX_SCANOUTS).
   public static let outputCounts = 1...16
@@ -24,7 +33,7 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// Makes a device; nothing is shown until a driver draws.
   ///
   /// - Parameters:
-  ///   - outputs: the preferred size of each output, as many as `outputCounts` allows.
+  ///   - outputs: the preferred size of each output, as many as `outputCounts` allows; lowered to the limits' largest.
   ///   - memory: the guest's, which front-ends read blobs from; the same that the rings are in.
   ///   - limits: what a guest may make it hold.
   ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
@@ -35,8 +44,10 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   ) throws(HostError) {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
     let budget = MemoryBudget(limit: limits.memory)
-    let publisher = DisplayPublisher(outputCount: outputs.count, label: "virtio-gpu display")
-    let directory = OutputDirectory(outputs)
+    let largest = limits.largestMode.map { PictureSize(width: $0.width, height: $0.height) }
+    let publisher = DisplayPublisher(
+      outputCount: outputs.count, label: "virtio-gpu display", largest: largest)
+    let directory = OutputDirectory(outputs, largest: largest)
     let display = Display(
       outputs: directory, memory: memory, limits: limits, budget: budget, publisher: publisher)
     guard
@@ -47,6 +58,8 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     self.publisher = publisher
     self.budget = budget
     self.outputs = directory
+    wishes = Lock(Wishes(preferences: outputs.map { OutputPreference(mode: $0) }))
+    publisher.whenLimitsChange { [weak self] in self?.followLimits() }
   }
 
   /// Attaches a front-end; it hears of changes until it detaches. Any thread may call.
@@ -56,20 +69,43 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     try publisher.attach(frontEnd)
   }
 
-  /// What the host wants of each output at the moment. Any thread may ask.
+  /// What a guest is told of each output at the moment: what the host wants, as far as it can be shown. Any thread may
+  /// ask.
   public var outputPreferences: [OutputPreference] { outputs.preferences }
 
-  /// Prepares a change of what the host wants of an output, which exists; nil when it is that already.
-  ///
-  /// The change is to be made as one of the device's configuration (`DeviceState.changeConfiguration`), so that the
-  /// event is there when the driver is told.
-  package func change(ofOutput index: Int, to preference: OutputPreference) -> (() -> Void)? {
+  /// Says how a change of the device's configuration is made, so that its event is there when the driver is told
+  /// (`DeviceState.changeConfiguration`).
+  package func announceChanges(through announce: @escaping @Sendable (_ change: () -> Void) -> Void) {
+    wishes.withLock { $0.announce = announce }
+  }
+
+  /// Changes what the host wants of an output, which exists. What cannot be shown is lowered, for as long as it cannot.
+  package func setOutput(_ index: Int, to preference: OutputPreference) {
     precondition(0..<outputs.count ~= index, "there is no such output")
-    guard outputs.preferences[index] != preference else { return nil }
-    let edid = EDID(mode: preference.mode, index: index)
-    return {
-      self.outputs.set(index, to: preference, edid)
-      self.events.bitwiseOr(Self.displayEvent, ordering: .relaxed)
+    wishes.withLock { wishes in
+      wishes.preferences[index] = preference
+      follow(index, wishes)
+    }
+  }
+
+  /// A front-end with limits has come or gone.
+  private func followLimits() {
+    wishes.withLock { wishes in
+      for index in wishes.preferences.indices { follow(index, wishes) }
+    }
+  }
+
+  /// Brings what a guest is told in line with what is wanted and what can be shown; under the lock of the wishes, so
+  /// that the last one to change either of them counts.
+  private func follow(_ index: Int, _ wishes: Wishes) {
+    let largest = publisher.largestPicture(ofOutput: index)
+    var preference = wishes.preferences[index]
+    preference.mode = preference.mode.lowered(to: largest)
+    let edid = EDID(mode: preference.mode, index: index, largest: largest)
+    guard outputs.preferences[index] != preference || outputs.edid(index) != edid else { return }
+    wishes.announce {
+      outputs.set(index, to: preference, edid)
+      events.bitwiseOr(Self.displayEvent, ordering: .relaxed)
     }
   }
 

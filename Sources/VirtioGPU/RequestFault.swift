@@ -42,6 +42,9 @@ enum RequestFault: Error, Equatable {
       switch fault {
       case .noSuchOutput: .invalidScanoutID
       case .noSuchResource, .resourceExists: .invalidResourceID
+      // Of the codes that there are the one for a parameter: the scanout exists, and nothing that the driver could free
+      // would make the picture fit.
+      case .beyondLimit: .invalidParameter
       case .badDimension, .badRectangle, .backingTooShort, .wrongKind, .badLayout, .badCursorSize,
         .badHotSpot:
         .invalidParameter
@@ -72,6 +75,7 @@ enum RequestFault: Error, Equatable {
       case .badDimension: .badDimension
       case .outOfMemory: .outOfMemory
       case .badRectangle: .badRectangle
+      case .beyondLimit: .beyondLimit
       case .noBacking: .noBacking
       case .backingExists: .backingExists
       case .backingNotMapped: .backingNotMapped

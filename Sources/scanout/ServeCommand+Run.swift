@@ -20,8 +20,8 @@ extension ServeCommand {
     var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
     let servers = try places.map { place in
       let device = try ServedDevice.make(
-        place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, bus: bus.options, in: &responder,
-        logger: logger)
+        place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, gpu: gpu, bus: bus.options,
+        in: &responder, logger: logger)
       attach = attach ?? device.attach
       let server = try device.listen(at: place.path, logger: logger)
       responder.inspected.append(

@@ -54,6 +54,9 @@ struct ServeCommand: ParsableCommand {
   var control: String?
 
   @OptionGroup
+  var gpu: GPUOptions
+
+  @OptionGroup
   var vnc: VNCOptions
 
   @OptionGroup
@@ -78,6 +81,7 @@ struct ServeCommand: ParsableCommand {
     if !kinds.contains(.gpu) {
       guard outputs.isEmpty else { throw ValidationError("--output goes with a GPU, and none is served") }
       guard vnc.places.isEmpty else { throw ValidationError("--vnc goes with a GPU, and none is served") }
+      if let option = gpu.given { throw ValidationError("\(option) goes with a GPU, and none is served") }
       if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
         throw ValidationError("--without \(feature.rawValue) goes with a GPU, and none is served")
       }
@@ -90,6 +94,7 @@ struct ServeCommand: ParsableCommand {
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
     }
+    try gpu.validate(outputs)
     try validateViewers()
   }
 

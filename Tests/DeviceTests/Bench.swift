@@ -31,10 +31,10 @@ final class Bench {
 
   init(
     _ path: DevicePath, outputs: [(width: Int, height: Int)] = [(1024, 768)],
-    pci: VirtioPCIOptions = VirtioPCIOptions()
+    pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits()
   ) throws {
     self.path = path
-    device = try TestDevice(outputs: outputs, pci: pci)
+    device = try TestDevice(outputs: outputs, pci: pci, limits: limits)
     machine = try device.machine(path)
     ram = GuestRAMImage()
     let main = try RAMBlock(base: Self.ramBase, size: Self.ramSize)

@@ -20,9 +20,12 @@ final class TestDevice {
   private let frontEnd = Watcher()
   private var service: Service?
 
-  init(outputs: [(width: Int, height: Int)], pci: VirtioPCIOptions = VirtioPCIOptions()) throws {
+  init(
+    outputs: [(width: Int, height: Int)], pci: VirtioPCIOptions = VirtioPCIOptions(),
+    limits: DisplayLimits = DisplayLimits()
+  ) throws {
     let modes = try outputs.map { try #require(OutputMode(width: $0.width, height: $0.height)) }
-    device = try DisplayDevice(outputs: modes, memory: memory, pci: pci)
+    device = try DisplayDevice(outputs: modes, memory: memory, pci: pci, limits: limits)
     channel = try device.attach(frontEnd)
   }
 

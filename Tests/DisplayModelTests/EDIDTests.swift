@@ -1,3 +1,4 @@
+import FrontEndAPI
 import Glibc
 import Testing
 
@@ -61,6 +62,46 @@ import Testing
     #expect(status == 0, "\(output)")
     #expect(output.contains("EDID conformity: PASS"), "\(output)")
     #expect(output.contains("\(size.0)x\(size.1) "), "\(output)")
+  }
+
+  @Test(arguments: [(800, 600), (1920, 1080), (1024, 4000), (32, 32), (16384, 16384)])
+  func `no mode beyond what can be shown is listed, but 640x480`(_ limit: (Int, Int)) throws {
+    let largest = PictureSize(width: limit.0, height: limit.1)
+    let mode = try #require(OutputMode(width: 5120, height: 2160)).lowered(to: largest)
+    #expect(mode == OutputMode(width: min(limit.0, 5120), height: min(limit.1, 2160)))
+    let edid = EDID(mode: mode, index: 0, largest: largest)
+    #expect(edid.bytes[..<128].reduce(0, &+) == 0 && edid.bytes[128..<256].reduce(0, &+) == 0)
+    let standard = stride(from: 38, to: 54, by: 2).map { (edid.bytes[$0], edid.bytes[$0 + 1]) }
+    for (width, aspect) in standard where (width, aspect) != (1, 1) {
+      let across = (Int(width) + 31) * 8
+      let down = [across * 10 / 16, across * 3 / 4, across * 4 / 5, across * 9 / 16][Int(aspect >> 6)]
+      #expect(across <= limit.0 && down <= limit.1)
+    }
+    let codes = edid.bytes[133..<133 + Int(edid.bytes[132] & 31)]
+    #expect(codes.contains(1))
+    #expect(codes.contains(16) == (limit.0 >= 1920 && limit.1 >= 1080))
+    #expect(codes.contains(97) == (limit.0 >= 3840 && limit.1 >= 2160))
+    #expect(edid.bytes[35] == (limit.0 >= 800 && limit.1 >= 600 ? 0x21 : 0x20))
+    if limit == (16384, 16384) { #expect(edid == EDID(mode: mode, index: 0)) }
+  }
+
+  @Test(
+    .enabled(if: EDIDTests.hasDecoder, "edid-decode is not installed"),
+    arguments: [(800, 600), (1920, 1080), (1024, 4000), (640, 480)])
+  func `edid-decode finds it conformant and lists nothing beyond what can be shown`(_ limit: (Int, Int))
+    throws
+  {
+    let largest = PictureSize(width: limit.0, height: limit.1)
+    let mode = try #require(OutputMode(width: 4000, height: 3000)).lowered(to: largest)
+    let edid = EDID(mode: mode, index: 0, largest: largest)
+    let (status, output) = unsafe Self.decode(edid.bytes, name: "limit-\(limit.0)x\(limit.1)")
+    #expect(status == 0 && output.contains("EDID conformity: PASS"), "\(output)")
+    let sizes = output.split(whereSeparator: { " \n,:".contains($0) }).compactMap { word -> (Int, Int)? in
+      let sides = word.split(separator: "x").compactMap { Int($0) }
+      return sides.count == 2 && word.filter({ $0 == "x" }).count == 1 ? (sides[0], sides[1]) : nil
+    }
+    #expect(sizes.contains { $0 == (mode.width, mode.height) }, "\(output)")
+    for size in sizes { #expect(size.0 <= limit.0 && size.1 <= limit.1, "\(size): \(output)") }
   }
 
   /// What `edid-decode` makes of the bytes, and its exit status.

@@ -56,8 +56,8 @@ final class Bench {
   let publisher: DisplayPublisher
   let display: Display
 
-  init(outputs: Int = 1) {
-    publisher = DisplayPublisher(outputCount: outputs, label: "bench")
+  init(outputs: Int = 1, largest: PictureSize? = nil) {
+    publisher = DisplayPublisher(outputCount: outputs, label: "bench", largest: largest)
     let modes = (0..<outputs).map { _ in OutputMode(width: 640, height: 480)! }
     display = Display(
       outputs: OutputDirectory(modes), memory: memory, limits: DisplayLimits(), budget: budget,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import ScanoutDevice
 import Testing
 
 @testable import scanout
@@ -54,6 +55,24 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)
     #expect(serve.places.map(\.kind) == [.gpu])
     #expect(OutputSize.standard.description == "1280x800")
+  }
+
+  @Test func `serve takes the largest picture that a guest may show`() throws {
+    let serve = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "gpu", "--max-mode", "1920x1080", "--output", "1920x1080",
+      "--output", "640x1080")
+    #expect(serve.gpu.limits.largestMode == OutputMode(width: 1920, height: 1080))
+    let plain = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
+    #expect(plain.gpu.limits == DisplayLimits())
+    for size in ["1921x1080", "640x1081"] {
+      let refused = try #require(
+        complaint(["serve", "--vfio-user", "gpu", "--max-mode", "1920x1080", "--output", size]))
+      #expect(refused.text.contains("--output \(size) is larger than --max-mode 1920x1080"))
+    }
+    let keyboard = try #require(
+      complaint(["serve", "--vfio-user", "k", "--device", "keyboard", "--max-mode", "640x480"]))
+    #expect(keyboard.text.contains("--max-mode goes with a GPU"))
+    #expect(complaint(["serve", "--vfio-user", "gpu", "--max-mode", "31x480"]) != nil)
   }
 
   @Test(arguments: DeviceKind.allCases)
