@@ -15,6 +15,12 @@ public final class KeyboardDevice: Sendable {
   /// The guest's memory; regions may be added and removed at any time.
   public var memory: GuestMemory { input.memory }
   let input: InputFunction
+  private let hearers: LightHearers
+
+  /// What the device side offers.
+  private static let interface = InterfaceVersion(
+    type: KeyboardInterface.type, label: "virtio keyboard", major: KeyboardInterface.major,
+    minor: KeyboardInterface.minor)
 
   /// A keyboard as after power-on.
   ///
@@ -30,9 +36,24 @@ public final class KeyboardDevice: Sendable {
     memory: GuestMemory, scheduling: Scheduling = .ownThread, pci: VirtioPCIOptions = VirtioPCIOptions(),
     serial: String = "", lightsChanged: (@Sendable (KeyboardLights) -> Void)? = nil
   ) throws(HostError) {
-    input = try InputFunction(
-      InputDevice(.keyboard, serial: serial, lightsChanged: lightsChanged), memory: memory,
-      scheduling: scheduling, pci: pci)
+    let hearers = LightHearers()
+    self.hearers = hearers
+    let device = InputDevice(.keyboard, serial: serial) { lights in
+      lightsChanged?(lights)
+      hearers.tell(lights)
+    }
+    input = try InputFunction(device, memory: memory, scheduling: scheduling, pci: pci)
+  }
+
+  /// Opens the handshake with a front-end and attaches it. What it holds down and what is pressed here are kept apart.
+  ///
+  /// - Throws: `InterfaceMismatch` when the front-end was built for another major version.
+  public func attach(_ frontEnd: any KeyboardFrontEnd) throws(InterfaceMismatch) -> any KeyboardChannel {
+    let version = try Self.interface.agreed(with: frontEnd.interface)
+    let attachment = KeyboardAttachment(input, version: version, hearers: hearers)
+    frontEnd.attached(to: attachment)
+    attachment.open(for: frontEnd)
+    return attachment
   }
 
   /// A key goes down or comes up. The guest repeats keys that stay down: saying so again changes nothing.
@@ -42,7 +63,7 @@ public final class KeyboardDevice: Sendable {
   @discardableResult
   public func key(_ key: KeyCode, isPressed: Bool) -> Bool {
     guard key.name != nil else { return true }  // no keyboard has it
-    return input.send([.key(key.rawValue, isPressed: isPressed)])
+    return input.hold(key.rawValue, isPressed: isPressed, by: ObjectIdentifier(self))
   }
 
   /// Strikes keys one after the other: what each stroke names goes down in its order, and comes up in the opposite one.

@@ -1,3 +1,4 @@
+public import FrontEndAPI
 public import GuestRAM
 import HostThreads
 public import PCIBus
@@ -16,23 +17,12 @@ public final class PointerDevice: Sendable {
   }
 
   /// The buttons of a mouse.
-  public enum Button: UInt16, Sendable, CaseIterable {
-    /// `BTN_LEFT`.
-    case left = 0x110
-    /// `BTN_RIGHT`.
-    case right = 0x111
-    /// `BTN_MIDDLE`.
-    case middle = 0x112
-    /// `BTN_SIDE`: back, for most programs.
-    case side = 0x113
-    /// `BTN_EXTRA`: forward.
-    case extra = 0x114
-  }
+  public typealias Button = MouseButton
 
   /// The largest place of a tablet on each axis; 0 is at the left and the top.
-  public static let largestPlace = Int(InputKind.largestPlace)
+  public static let largestPlace = PointerInterface.largestPlace
   /// What one notch of a wheel counts.
-  public static let notch = 120
+  public static let notch = PointerInterface.notch
 
   /// The function that the guest sees: reads, writes, interrupts, reset.
   public var function: any PCIFunction { input.function }
@@ -61,6 +51,18 @@ public final class PointerDevice: Sendable {
       InputDevice(inputKind, serial: serial), memory: memory, scheduling: scheduling, pci: pci)
   }
 
+  /// Opens the handshake with a front-end and attaches it. What it holds down and what is pressed here are kept apart.
+  ///
+  /// - Throws: `InterfaceMismatch` when the front-end was built for another major version.
+  public func attach(_ frontEnd: any PointerFrontEnd) throws(InterfaceMismatch) -> any PointerChannel {
+    let interface = InterfaceVersion(
+      type: PointerInterface.type, label: "virtio \(kind)", major: PointerInterface.major,
+      minor: PointerInterface.minor)
+    let attachment = PointerAttachment(self, version: try interface.agreed(with: frontEnd.interface))
+    frontEnd.attached(to: attachment)
+    return attachment
+  }
+
   /// Moves a tablet to a place; one outside 0 to `largestPlace` is moved to the edge. A mouse stays where it is.
   @discardableResult
   public func move(toX x: Int, y: Int) -> Bool {
@@ -78,7 +80,7 @@ public final class PointerDevice: Sendable {
   /// Presses a button or lets it go.
   @discardableResult
   public func button(_ button: Button, isPressed: Bool) -> Bool {
-    input.send([.key(button.rawValue, isPressed: isPressed)])
+    input.hold(button.rawValue, isPressed: isPressed, by: ObjectIdentifier(self))
   }
 
   /// Turns the wheels, away from the user and to the right, by 120ths of a notch: programs that know nothing of those

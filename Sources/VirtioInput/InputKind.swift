@@ -12,7 +12,7 @@ package enum InputKind: Sendable, CaseIterable {
   case touch
 
   /// The largest place on an absolute axis; the smallest is 0.
-  package static let largestPlace: Int32 = 32767
+  package static let largestPlace = Int32(PointerInterface.largestPlace)
   /// The largest number of a contact, after which they begin again.
   static let largestTrackingID: Int32 = 65535
   /// `INPUT_PROP_DIRECT`: what is touched is what is shown.

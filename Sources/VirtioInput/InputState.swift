@@ -1,3 +1,5 @@
+import FrontEndAPI
+
 /// What is pressed and where things are: everything about a device that lasts.
 package struct InputState: Sendable, Equatable {
   /// Keys and buttons that are down.
@@ -7,7 +9,7 @@ package struct InputState: Sendable, Equatable {
   private var contacts = [Contact?](repeating: nil, count: contactCount)
 
   /// Contacts that a touch device tells apart.
-  package static let contactCount = 10
+  package static let contactCount = PointerInterface.contactCount
 
   /// A finger on the screen.
   struct Contact: Sendable, Equatable {

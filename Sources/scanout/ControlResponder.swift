@@ -71,7 +71,9 @@ struct ControlResponder: Sendable {
         throw ControlFailure(
           .badRequest, "scanout \(scanout) has \(size.width)x\(size.height) pixels, numbered from 0")
       }
-      return try go(Self.place(x, of: size.width), Self.place(y, of: size.height), pressed)
+      return try go(
+        PointerInterface.place(ofPixel: x, among: size.width),
+        PointerInterface.place(ofPixel: y, among: size.height), pressed)
     case .place(let x, let y): return try go(x, y, pressed)
     case .way(let x, let y): return try one(mouse, "mouse").click(pressed, x: x, y: y)
     }
@@ -81,12 +83,6 @@ struct ControlResponder: Sendable {
   private func go(_ x: Int, _ y: Int, _ button: PointerDevice.Button?) throws -> Bool {
     if tablet == nil, let touch, button == .left { return touch.tap(x: x, y: y) }
     return try one(tablet, "tablet").click(button, x: x, y: y)
-  }
-
-  /// The place of a pixel's middle among as many as there are on an axis.
-  private static func place(_ pixel: Int, of count: Int) -> Int {
-    // Both are sides of a picture.
-    (pixel * 2 + 1) * (PointerDevice.largestPlace + 1) / (count * 2)
   }
 }
 
