@@ -21,6 +21,9 @@ package final class DisplayPublisher: Sendable {
       type: DisplayInterface.type, label: label, major: DisplayInterface.major, minor: DisplayInterface.minor)
   }
 
+  /// What each output shows at the moment. Any thread may ask.
+  package var descriptions: [OutputDescription] { outputs.map(\.description) }
+
   /// Opens the handshake with a front-end and attaches it; it hears of changes until it detaches.
   ///
   /// Any thread may call. `attached(to:)` is called first, and it may ask for changes already.

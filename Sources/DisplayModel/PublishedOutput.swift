@@ -108,6 +108,12 @@ final class PublishedOutput: Sendable {
   /// The cursor with the resource that it came from, in one piece.
   var pointer: OutputState.Cursor { state.withLock { $0.cursor } }
 
+  /// What is on the screen, without a look at its pixels.
+  var description: OutputDescription {
+    let bounds = state.withLock { $0.view?.bounds }
+    return OutputDescription(index: index, width: Int(bounds?.width ?? 0), height: Int(bounds?.height ?? 0))
+  }
+
   var cursor: CursorState {
     let cursor = state.withLock { $0.cursor }
     return CursorState(x: cursor.x, y: cursor.y, image: cursor.picture?.image)

@@ -35,24 +35,29 @@ struct FrameBuffer: ~Copyable {
     unsafe memset(bytes, 0, width * height * 4)
   }
 
-  /// Copies a rectangle of a surface of the same size; what lies outside is left out.
-  mutating func copy(_ rectangle: Rectangle, of surface: borrowing Surface) {
-    guard surface.width == width, surface.height == height else { return }
-    let left = min(Int(rectangle.x), width)
-    let top = min(Int(rectangle.y), height)
-    let right = min(left + Int(rectangle.width), width)
-    let bottom = min(top + Int(rectangle.height), height)
-    guard left < right, top < bottom else { return }
+  /// Copies a rectangle of the surface of an output to its place; nothing if that has another size by now, and what lies
+  /// outside is left out.
+  ///
+  /// - Parameter area: where the output is in this picture.
+  mutating func copy(_ rectangle: Rectangle, of surface: borrowing Surface, to area: Rectangle) {
+    guard surface.width == Int(area.width), surface.height == Int(area.height) else { return }
+    let (x, y) = (Int(area.x), Int(area.y))
+    let left = min(Int(rectangle.x), surface.width, width - x)
+    let top = min(Int(rectangle.y), surface.height, height - y)
+    let right = min(left + Int(rectangle.width), surface.width, width - x)
+    let bottom = min(top + Int(rectangle.height), surface.height, height - y)
+    guard 0 <= left, left < right, 0 <= top, top < bottom else { return }
     let count = (right - left) * 4
     let stride = surface.stride
     let rowBytes = width * 4
     let target = unsafe bytes
-    // Inside both: the sides were cut to the common size, a surface holds `stride * height` bytes, this buffer
+    // Inside both: the sides were cut to those of each, a surface holds `stride * height` bytes, this buffer
     // `width * 4 * height`.
     unsafe surface.bytes.withUnsafeBytes { source in
       for row in top..<bottom {
         unsafe memcpy(
-          target + (row * rowBytes + left * 4), source.baseAddress! + (row * stride + left * 4), count)
+          target + ((y + row) * rowBytes + (x + left) * 4), source.baseAddress! + (row * stride + left * 4),
+          count)
       }
     }
   }

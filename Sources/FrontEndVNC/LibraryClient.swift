@@ -63,6 +63,9 @@ struct LibraryClient: ~Copyable {
   /// Whether it can be told of another size.
   var canResize: Bool { unsafe client.pointee.useNewFBSize != 0 }
 
+  /// What it has offered that the library does not know.
+  var offeredExtensions: Set<ViewerExtension> { unsafe LibraryExtensions.offered(by: client) }
+
   /// Takes the one message whose first byte has come; waits for its rest, 20 s for each part.
   func processMessage() { unsafe rfbProcessClientMessage(client) }
 

@@ -27,7 +27,10 @@ struct LibraryScreen: ~Copyable {
   }
 
   /// Whether the library works; called once before any viewer is served.
-  static func prepare() -> Bool { unsafe template.screen != nil }
+  static func prepare() -> Bool {
+    LibraryExtensions.prepare()
+    return unsafe template.screen != nil
+  }
 
   /// A screen that shows `frameBuffer`; nil without memory.
   ///

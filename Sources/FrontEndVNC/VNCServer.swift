@@ -2,7 +2,7 @@ public import FrontEndAPI
 import Glibc
 import HostThreads
 
-/// Shows one output to any number of VNC viewers, on a Unix socket or a TCP port.
+/// Shows one output, or all of them side by side, to any number of VNC viewers, on a Unix socket or a TCP port.
 ///
 /// The host's loop says when somebody connects; each viewer has a thread. All sleep without a time limit while nothing
 /// happens.
@@ -34,7 +34,9 @@ public final class VNCServer: Sendable {
 
   /// What all viewers share.
   struct Setup: Sendable {
-    let output: Int
+    /// nil for all.
+    let output: Int?
+    let controls: VNCControls
     let password: VNCPassword?
     let limits: Limits
     let name: Name
@@ -50,14 +52,15 @@ public final class VNCServer: Sendable {
   /// Listens and starts to serve; viewers can connect when this returns.
   ///
   /// - Parameters:
-  ///   - output: scanout id, from 0.
+  ///   - output: scanout id, from 0; nil shows all, as they stand beside each other.
   ///   - name: what viewers show as their title; at most 100 bytes of it.
+  ///   - controls: what viewers may do beyond looking.
   ///   - core: the host's timers and watches; the server is to be stopped before the loop is.
   ///   - attach: attaches a front-end to the display: each viewer is one, on its own thread. The server detaches it.
   ///   - report: told what happens, on any thread; viewers cause most of it.
   public init(
-    at address: VNCAddress, output: Int, name: String, protection: Protection, limits: Limits = Limits(),
-    core: any CoreServices,
+    at address: VNCAddress, output: Int?, name: String, protection: Protection, limits: Limits = Limits(),
+    controls: VNCControls = VNCControls(), core: any CoreServices,
     attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel,
     report: @escaping @Sendable (VNCReport) -> Void = { _ in }
   ) throws(VNCServerError) {
@@ -75,7 +78,8 @@ public final class VNCServer: Sendable {
     let socket = try ServerSocket(address, allowsOthers: allowsOthers)
     self.address = socket.address
     let setup = Setup(
-      output: output, password: password, limits: limits, name: Name(name), attach: attach, report: report)
+      output: output, controls: controls, password: password, limits: limits, name: Name(name),
+      attach: attach, report: report)
     reception = Reception(socket: socket, setup: setup)
     reception.open(on: core)
   }

@@ -36,7 +36,7 @@ final class Viewer: DisplayFrontEnd {
   func attached(to channel: any DisplayChannel) {}
 
   func outputChanged(_ index: Int) {
-    if index == setup.output { wakeUp.signal() }
+    if setup.output == nil || index == setup.output { wakeUp.signal() }
   }
 
   /// Ends the connection; the viewer's thread ends soon after.
@@ -73,13 +73,18 @@ final class Viewer: DisplayFrontEnd {
       return setup.report(VNCReport(weight: .notice, text: "a viewer cannot be shown anything: \(error)"))
     }
     defer { channel.detach() }
-    guard var screen = ViewerScreen(socket, channel, setup) else {
+    let input: ViewerInput
+    do { input = try ViewerInput(setup.controls, wakeUp: wakeUp) } catch {
+      return setup.report(VNCReport(weight: .notice, text: "a viewer cannot have its input taken: \(error)"))
+    }
+    defer { input.detach() }
+    guard var session = ViewerSession(socket, channel, input, setup) else {
       return setup.report(VNCReport(weight: .notice, text: "no memory or descriptors for another viewer"))
     }
-    while !state.withLock({ $0.isStopped }), screen.isOpen {
-      guard let isReadable = sleep(until: screen.isInitialised ? nil : deadline) else { return }
-      if isReadable, !takeMessage(&screen) { return }
-      if !screen.update() { return }
+    while !state.withLock({ $0.isStopped }), session.isOpen {
+      guard let isReadable = sleep(until: session.isInitialised ? nil : deadline) else { return }
+      if isReadable, !session.takeMessage() { return }
+      if !session.update() { return }
     }
   }
 
@@ -111,46 +116,5 @@ final class Viewer: DisplayFrontEnd {
     guard count > 0 else { return false }
     if polled[1].revents != 0 { wakeUp.clear() }
     return polled[0].revents != 0
-  }
-
-  /// Messages that viewers send, by their first byte. Others of the library's change files, scale, or chat.
-  private enum Message {
-    static let setPixelFormat: UInt8 = 0
-    static let setEncodings: UInt8 = 2
-    static let updateRequest: UInt8 = 3
-    static let key: UInt8 = 4
-    static let pointer: UInt8 = 5
-    static let clipboard: UInt8 = 6
-    static let setDesktopSize: UInt8 = 251
-  }
-
-  /// Takes one message; false when the viewer has gone or has to.
-  private func takeMessage(_ screen: inout ViewerScreen) -> Bool {
-    guard screen.isInitialised else {
-      screen.processMessage()
-      return true
-    }
-    switch socket.peek() {
-    case nil: return false
-    case Message.clipboard: return skipClipboard()
-    case Message.setPixelFormat, Message.setEncodings, Message.updateRequest, Message.key, Message.pointer,
-      Message.setDesktopSize:
-      screen.processMessage()
-      return true
-    case let type?:
-      setup.report(VNCReport(weight: .detail, text: "a viewer sent a message of type \(type): disconnected"))
-      return false
-    }
-  }
-
-  /// Clipboards go nowhere: read and forgotten, up to a limit. A negative length announces the extended form (§7.5.6
-  /// knows only the plain one).
-  private func skipClipboard() -> Bool {
-    let deadline = Clock.now() + setup.limits.messageMilliseconds
-    guard let head = socket.read(8, by: deadline) else { return false }
-    let length = head[4...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-    let count = Int(Int32(bitPattern: length)).magnitude
-    guard count <= UInt(setup.limits.clipboardBytes) else { return false }
-    return socket.skip(Int(count), by: deadline)
   }
 }

@@ -1,6 +1,7 @@
 import FrontEndAPI
 
-/// What one viewer sees: the output's pixels and cursor, copied for libvncserver. Used by the viewer's thread alone.
+/// What one viewer sees: the pixels and the cursor of an output, or of all, copied for libvncserver. Used by the viewer's
+/// thread alone.
 struct ViewerScreen: ~Copyable {
   // In the order in which they may go: the library's client reads all the others.
   private let client: LibraryClient
@@ -9,113 +10,181 @@ struct ViewerScreen: ~Copyable {
   private var cursor: LibraryCursor?
   private let channel: any DisplayChannel
   private let setup: VNCServer.Setup
+  /// The outputs that are shown, as they were when their changes were taken last.
+  private var outputs: [OutputDescription]
+  private var layout: DeskLayout
+  /// Whose cursor is shown.
+  private var cursorOutput: Int
 
   /// What is shown before the guest shows anything.
   private static let standard = (width: 640, height: 480)
 
   /// Makes the picture as it is now and hands the connection to the library; nil without memory or descriptors.
   init?(_ socket: ViewerSocket, _ channel: any DisplayChannel, _ setup: VNCServer.Setup) {
-    let output = channel.takeChanges(ofOutput: setup.output)?.output
-    let size = output.flatMap { $0.isEnabled ? ($0.width, $0.height) : nil } ?? Self.standard
+    let indices = setup.output.map { [$0] } ?? Array(0..<channel.outputCount)
+    outputs = indices.map { index in
+      channel.takeChanges(ofOutput: index)?.output ?? OutputDescription(index: index, width: 0, height: 0)
+    }
+    let layout = Self.layout(outputs, setup)
+    let size = layout.screens.isEmpty ? Self.standard : (layout.width, layout.height)
     guard var frameBuffer = FrameBuffer(width: size.0, height: size.1),
       let screen = unsafe LibraryScreen(showing: frameBuffer, name: setup.name.address),
       let client = LibraryClient(socket, on: screen)
     else { return nil }
-    Self.copyAll(channel, setup.output, &frameBuffer)
+    Self.copyAll(layout, channel, &frameBuffer)
     self.client = client
     self.screen = screen
     self.frameBuffer = frameBuffer
     self.channel = channel
     self.setup = setup
-    showCursor()
+    self.layout = layout
+    cursorOutput = outputs.first?.index ?? 0
+    showCursor(changed: outputs.map(\.index))
   }
 
   /// False once the viewer has gone or was thrown out.
   var isOpen: Bool { client.isOpen }
   /// Whether its ClientInit message has come.
   var isInitialised: Bool { client.isInitialised }
+  /// What the viewer has offered that the library does not know.
+  var offeredExtensions: Set<ViewerExtension> { client.offeredExtensions }
 
   /// Lets the library take one message.
   func processMessage() { client.processMessage() }
 
+  /// A single output stands at the corner, whatever its place among others.
+  private static func layout(_ outputs: [OutputDescription], _ setup: VNCServer.Setup) -> DeskLayout {
+    let places = setup.output == nil ? setup.controls.desk?.outputs() ?? [] : []
+    return DeskLayout(
+      outputs.map { output in
+        let place = places.first { $0.shown.index == output.index }
+        return VNCDesk.Output(shown: output, x: place?.x ?? 0, y: place?.y ?? 0)
+      })
+  }
+
+  /// Where a pixel of the picture is on the axes of a tablet. A guest spreads those over everything that it shows, so they
+  /// span the whole desk also where a viewer sees one output of it.
+  func place(x: Int, y: Int) -> (x: Int, y: Int) {
+    var (width, height, at) = (frameBuffer.width, frameBuffer.height, (x: x, y: y))
+    if let output = setup.output, let desk = setup.controls.desk.map({ DeskLayout($0.outputs()) }),
+      let pixel = desk.pixel(ofOutput: output, x: x, y: y)
+    {
+      (width, height, at) = (desk.width, desk.height, pixel)
+    }
+    return (
+      PointerInterface.place(ofPixel: at.x, among: width),
+      PointerInterface.place(ofPixel: at.y, among: height)
+    )
+  }
+
   /// Brings the viewer up to date if it asks; false when it cannot go on.
   mutating func update() -> Bool {
     guard client.wantsUpdate else { return true }
-    guard let changes = channel.takeChanges(ofOutput: setup.output) else { return false }
-    if changes.isReplaced {
-      guard replace(changes.output) else { return false }
-    } else if !changes.damage.isEmpty {
-      copy(changes.damage)
+    var all: [OutputChanges] = []
+    for index in outputs.indices {
+      guard let changes = channel.takeChanges(ofOutput: outputs[index].index) else { return false }
+      outputs[index] = changes.output
+      all.append(changes)
     }
-    if changes.cursorChanged { showCursor() }
+    let next = Self.layout(outputs, setup)
+    if next != layout {
+      guard follow(next) else { return false }
+    } else {
+      for changes in all { copy(changes.damage, changes) }
+    }
+    let changed = all.filter(\.cursorChanged).map(\.output.index)
+    if !changed.isEmpty { showCursor(changed: changed) }
     client.sendUpdates()
     return true
   }
 
-  /// The output shows something else, perhaps of another size; black while it is off.
-  private mutating func replace(_ output: OutputDescription) -> Bool {
-    guard output.isEnabled else {
+  /// Outputs have other sizes or places, came on or went off. Black where there is none; while all are off, the picture
+  /// keeps its size.
+  private mutating func follow(_ next: DeskLayout) -> Bool {
+    layout = next
+    let size =
+      next.screens.isEmpty ? (frameBuffer.width, frameBuffer.height) : (next.width, next.height)
+    if size == (frameBuffer.width, frameBuffer.height) {
       frameBuffer.clear()
-      client.markModified(x: 0, y: 0, width: frameBuffer.width, height: frameBuffer.height)
-      return true
-    }
-    if output.width != frameBuffer.width || output.height != frameBuffer.height {
+    } else {
       guard client.canResize else {
         setup.report(
           VNCReport(weight: .notice, text: "a viewer cannot follow a change of size: disconnected"))
         return false
       }
-      guard let next = FrameBuffer(width: output.width, height: output.height) else {
+      guard let larger = FrameBuffer(width: size.0, height: size.1) else {
         setup.report(
-          VNCReport(
-            weight: .notice, text: "\(output.width)x\(output.height) is too large for a viewer: disconnected")
-        )
+          VNCReport(weight: .notice, text: "\(size.0)x\(size.1) is too large for a viewer: disconnected"))
         return false
       }
-      client.show(next, on: screen)
-      frameBuffer = next
+      client.show(larger, on: screen)
+      frameBuffer = larger
     }
-    Self.copyAll(channel, setup.output, &frameBuffer)
+    Self.copyAll(layout, channel, &frameBuffer)
     client.markModified(x: 0, y: 0, width: frameBuffer.width, height: frameBuffer.height)
     return true
   }
 
-  private mutating func copy(_ damage: [Rectangle]) {
+  /// Copies what was damaged of one output; everything when it shows something else.
+  private mutating func copy(_ damage: [Rectangle], _ changes: OutputChanges) {
+    guard let area = layout.screens.first(where: { $0.output == changes.output.index })?.area else { return }
+    let all = Rectangle(x: 0, y: 0, width: area.width, height: area.height)
+    let damage = changes.isReplaced ? [all] : damage
+    guard !damage.isEmpty else { return }
     // If it shows something of another size by now, nothing is copied and the next changes say so.
-    Self.copy(damage, channel, setup.output, &frameBuffer)
-    for rectangle in damage {
+    Self.copy(damage, ofOutput: changes.output.index, at: area, channel, &frameBuffer)
+    for part in damage {
       client.markModified(
-        x: Int(rectangle.x), y: Int(rectangle.y), width: Int(rectangle.width), height: Int(rectangle.height))
+        x: Int(area.x) + Int(part.x), y: Int(area.y) + Int(part.y), width: Int(part.width),
+        height: Int(part.height))
     }
   }
 
   private static func copyAll(
-    _ channel: any DisplayChannel, _ output: Int, _ frameBuffer: inout FrameBuffer
+    _ layout: DeskLayout, _ channel: any DisplayChannel, _ frameBuffer: inout FrameBuffer
   ) {
-    // Both sides fit 16 bits.
-    let all = Rectangle(x: 0, y: 0, width: UInt32(frameBuffer.width), height: UInt32(frameBuffer.height))
-    copy([all], channel, output, &frameBuffer)
+    for screen in layout.screens {
+      let all = Rectangle(x: 0, y: 0, width: screen.area.width, height: screen.area.height)
+      copy([all], ofOutput: screen.output, at: screen.area, channel, &frameBuffer)
+    }
   }
 
   private static func copy(
-    _ damage: [Rectangle], _ channel: any DisplayChannel, _ output: Int, _ frameBuffer: inout FrameBuffer
+    _ damage: [Rectangle], ofOutput output: Int, at area: Rectangle, _ channel: any DisplayChannel,
+    _ frameBuffer: inout FrameBuffer
   ) {
     _ = channel.withSurface(ofOutput: output) { surface in
-      for rectangle in damage { frameBuffer.copy(rectangle, of: surface) }
+      for rectangle in damage { frameBuffer.copy(rectangle, of: surface, to: area) }
     }
   }
 
   /// Shows the guest's cursor, or none while it is hidden.
-  private mutating func showCursor() {
-    guard let state = channel.cursor(ofOutput: setup.output) else { return }
+  ///
+  /// Of several outputs a guest shows it on the one where it is, and hides it on the others or puts it outside of them.
+  private mutating func showCursor(changed: [Int]) {
+    if outputs.count > 1 {
+      let candidates = changed + [cursorOutput] + outputs.map(\.index)
+      cursorOutput = candidates.first { hasCursor(output: $0) } ?? cursorOutput
+    }
+    guard let state = channel.cursor(ofOutput: cursorOutput) else { return }
     let shape = state.image.flatMap { PointerShape($0) }
     let next = shape.map { LibraryCursor($0) }
     client.setCursor(next)
     cursor = next
     guard let shape else { return }
+    let corner = layout.screens.first { $0.output == cursorOutput }?.area
     // The image's corner may be anywhere; the point that points is inside the picture.
-    let x = Int(state.x) + shape.hotX
-    let y = Int(state.y) + shape.hotY
+    let x = Int(corner?.x ?? 0) + Int(state.x) + shape.hotX
+    let y = Int(corner?.y ?? 0) + Int(state.y) + shape.hotY
     client.movePointer(x: max(0, min(x, frameBuffer.width - 1)), y: max(0, min(y, frameBuffer.height - 1)))
+  }
+
+  /// Whether an output that is on shows a cursor that points at one of its pixels.
+  private func hasCursor(output: Int) -> Bool {
+    guard let area = layout.screens.first(where: { $0.output == output })?.area,
+      let state = channel.cursor(ofOutput: output), let image = state.image
+    else { return false }
+    return 0..<Int(area.width) ~= Int(state.x) + image.hotX
+      && 0..<Int(area.height) ~= Int(state.y) + image.hotY
   }
 }

@@ -54,6 +54,9 @@ public final class DisplayDevice: Sendable {
     }
   }
 
+  /// What the guest shows on each output at the moment; any thread may ask.
+  public var outputDescriptions: [OutputDescription] { gpu.outputDescriptions }
+
   /// What the guest is told of each output at the moment: what the host wants, as far as it can be shown.
   public var outputPreferences: [OutputPreference] { gpu.outputPreferences }
 

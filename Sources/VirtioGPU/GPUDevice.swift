@@ -69,6 +69,9 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     try publisher.attach(frontEnd)
   }
 
+  /// What the guest shows on each output at the moment. Any thread may ask.
+  public var outputDescriptions: [OutputDescription] { publisher.descriptions }
+
   /// What a guest is told of each output at the moment: what the host wants, as far as it can be shown. Any thread may
   /// ask.
   public var outputPreferences: [OutputPreference] { outputs.preferences }

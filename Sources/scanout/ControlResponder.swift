@@ -1,6 +1,7 @@
 import ControlSocket
 import FrontEndAPI
 import FrontEndPNG
+import FrontEndVNC
 import ScanoutDevice
 
 /// Answers what the control socket is asked, from the devices that are served.
@@ -41,6 +42,18 @@ struct ControlResponder: Sendable {
     } catch {
       return .failure(ControlFailure(.failed, "\(error)"))
     }
+  }
+
+  /// What viewers can do with the devices that are served: of several pointers they have the one that is where it is told
+  /// to be, since that is where their own pointer is.
+  var viewerControls: VNCControls {
+    var controls = VNCControls()
+    if let keyboard { controls.keyboard = { try keyboard.attach($0) } }
+    if let touch { controls.pointer = { try touch.attach($0) } }
+    if let pointer = tablet ?? (touch == nil ? mouse : nil) {
+      controls.pointer = { try pointer.attach($0) }
+    }
+    return controls
   }
 
   private var display: PictureFrontEnd {

@@ -7,6 +7,7 @@ import Glibc
 import HostLoop
 import HostThreads
 import Logging
+import ScanoutDevice
 import VfioUser
 
 extension ServeCommand {
@@ -17,12 +18,12 @@ extension ServeCommand {
     let logger = Self.makeLogger(level: logLevel)
 
     var responder = ControlResponder()
-    var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
+    var display: DisplayDevice?
     let servers = try places.map { place in
       let device = try ServedDevice.make(
         place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, gpu: gpu, bus: bus.options,
         in: &responder, logger: logger)
-      attach = attach ?? device.attach
+      display = display ?? device.display
       let server = try device.listen(at: place.path, logger: logger)
       responder.inspected.append(
         InspectedDevice(kind: place.kind, device: device.inspect, server: { server.inspect() }))
@@ -36,7 +37,11 @@ extension ServeCommand {
     let loop = try vnc.places.isEmpty ? nil : HostLoop()
     defer { loop?.stop() }
     let viewers =
-      if let loop, let attach { try vnc.serve(on: loop, attach, logger: logger) } else { [VNCServer]() }
+      if let loop, let display {
+        try vnc.serve(display, on: loop, responder.viewerControls, logger: logger)
+      } else {
+        [VNCServer]()
+      }
     defer { for viewer in viewers { viewer.stop() } }
     try TerminationSignals.whenRaised { for server in servers { server.stop() } }
     defer { controlServer?.stop() }

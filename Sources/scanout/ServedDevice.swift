@@ -21,8 +21,8 @@ struct ServedDevice: Sendable {
   let memory: GuestMemory
   /// Looks into it, for so many milliseconds at most.
   let inspect: @Sendable (Int) -> DeviceSnapshot
-  /// Attaches further front-ends to its display; nil for a device that has none.
-  var attach: (@Sendable (any DisplayFrontEnd) throws -> any DisplayChannel)?
+  /// The display that further front-ends may attach to; nil for a device that has none.
+  var display: DisplayDevice?
 
   /// A virtio GPU.
   ///
@@ -51,7 +51,7 @@ struct ServedDevice: Sendable {
     _ = try device.attach(pictures)
     return ServedDevice(
       function: device.function, memory: device.memory, inspect: { device.inspect(withinMilliseconds: $0) },
-      attach: { try device.attach($0) })
+      display: device)
   }
 
   /// A virtio entropy device.

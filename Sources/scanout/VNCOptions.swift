@@ -3,6 +3,7 @@ import FrontEndAPI
 import FrontEndVNC
 import Glibc
 import Logging
+import ScanoutDevice
 
 /// The options of `serve` for viewers.
 struct VNCOptions: ParsableArguments {
@@ -25,6 +26,11 @@ struct VNCOptions: ParsableArguments {
       "Let VNC viewers of other hosts look without a password; else a host that is not loopback is refused.")
   var insecure = false
 
+  @Flag(
+    name: .customLong("view-only"),
+    help: "Let VNC viewers look and do no more, whatever keyboard and pointer are served.")
+  var viewOnly = false
+
   func validate() throws {
     for (index, place) in places.enumerated()
     where places[..<index].contains(where: { $0.scanout == place.scanout }) {
@@ -32,6 +38,9 @@ struct VNCOptions: ParsableArguments {
     }
     guard !places.isEmpty || passwordFile == nil else {
       throw ValidationError("--vnc-password-file has nobody to ask: say where viewers connect with --vnc")
+    }
+    guard !places.isEmpty || !viewOnly else {
+      throw ValidationError("--view-only has nobody to hold back: say where viewers connect with --vnc")
     }
     guard !insecure || passwordFile == nil else {
       throw ValidationError("--insecure and --vnc-password-file contradict each other: leave one out")
@@ -42,19 +51,24 @@ struct VNCOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - core: the process's loop.
-  ///   - attach: attaches a front-end to the GPU's display.
+  ///   - controls: what viewers may do beyond looking, unless they may not; but for the display's part.
   func serve(
-    on core: any CoreServices,
-    _ attach: @escaping @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel, logger: Logger
+    _ display: DisplayDevice, on core: any CoreServices, _ controls: VNCControls, logger: Logger
   ) throws -> [VNCServer] {
     let protection = try protection()
+    var controls = viewOnly ? VNCControls() : controls
+    controls.desk = VNCDesk {
+      zip(display.outputDescriptions, display.outputPreferences).map { shown, wanted in
+        VNCDesk.Output(shown: shown, x: Int(wanted.x), y: Int(wanted.y))
+      }
+    }
     var servers: [VNCServer] = []
     do {
       for place in places {
         servers.append(
           try VNCServer(
             at: place.address, output: place.scanout, name: "Scanout \(place.scanout)",
-            protection: protection, core: core, attach: attach
+            protection: protection, controls: controls, core: core, attach: { try display.attach($0) }
           ) { report in
             switch report.weight {
             case .detail: logger.debug("\(report.text)")

@@ -17,6 +17,10 @@ final class RawViewer {
   private(set) var title = ""
   private(set) var cursor: Cursor?
   private(set) var pointer: (x: Int, y: Int)?
+  /// Encodings that the server said it speaks.
+  private(set) var announced: [Int32] = []
+  /// What it said of the guest's lights.
+  private(set) var lights: [Int] = []
 
   struct Cursor: Equatable {
     var hotX, hotY, width, height: Int
@@ -26,6 +30,7 @@ final class RawViewer {
 
   enum Encoding: Int32 {
     case raw = 0, desktopSize = -223, cursor = -239, pointerPosition = -232, extendedSize = -308
+    case pointerWays = -257, scanCodes = -258, lights = -261, moreButtons = -316
   }
 
   /// Connects; a read that waits longer than 20 s counts as the end of the connection.
@@ -147,6 +152,12 @@ final class RawViewer {
     send([3, incremental ? 1 : 0, 0, 0, 0, 0] + Self.word(width) + Self.word(height))
   }
 
+  func key(_ keysym: UInt32, isPressed: Bool) {
+    send([4, isPressed ? 1 : 0, 0, 0] + Self.word(Int(keysym >> 16)) + Self.word(Int(keysym & 0xffff)))
+  }
+
+  func point(_ mask: UInt8, _ x: Int, _ y: Int) { send([5, mask] + Self.word(x) + Self.word(y)) }
+
   static func word(_ value: Int) -> [UInt8] {
     [UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)]
   }
@@ -174,6 +185,10 @@ final class RawViewer {
         cursor = Cursor(
           hotX: x, hotY: y, width: w, height: h, colours: colours, mask: try read((w + 7) / 8 * h))
       case .pointerPosition: pointer = (x, y)
+      case .pointerWays, .scanCodes, .moreButtons:
+        guard (x, y, w, h) == (0, 0, 0, 0) else { throw RawViewerError.unexpected("a rectangle's sides") }
+        announced.append(encoding)
+      case .lights: lights.append(try number(1))
       case nil: throw RawViewerError.unexpected("encoding \(encoding)")
       }
     }

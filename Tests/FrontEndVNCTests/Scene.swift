@@ -20,15 +20,15 @@ final class Scene {
 
   init(
     at address: VNCAddress = .tcp(host: "127.0.0.1", port: 0), protection: VNCServer.Protection = .local,
-    limits: VNCServer.Limits = VNCServer.Limits()
+    limits: VNCServer.Limits = VNCServer.Limits(), controls: VNCControls = VNCControls()
   ) throws {
     let output = output
     let reports = Reports()
     self.reports = reports
     loop = try HostLoop()
     server = try VNCServer(
-      at: address, output: 0, name: "a guest", protection: protection, limits: limits, core: loop,
-      attach: { output.attach($0) }, report: { reports.add($0) })
+      at: address, output: 0, name: "a guest", protection: protection, limits: limits, controls: controls,
+      core: loop, attach: { output.attach($0) }, report: { reports.add($0) })
   }
 
   func viewer() throws -> RawViewer { try RawViewer(server.address) }

@@ -1,0 +1,42 @@
+public import FrontEndAPI
+
+/// What viewers may do beyond looking, as the devices that are there let them; nothing unless said otherwise.
+///
+/// Each viewer attaches on its own, on its own thread, and is detached by the server.
+public struct VNCControls: Sendable {
+  /// Attaches a front-end to the keyboard; nil without one.
+  public var keyboard: (@Sendable (any KeyboardFrontEnd) throws -> any KeyboardChannel)?
+  /// Attaches a front-end to the tablet, touchscreen or mouse; nil without one.
+  public var pointer: (@Sendable (any PointerFrontEnd) throws -> any PointerChannel)?
+  /// How the outputs stand beside each other; nil where a viewer's output is alone.
+  public var desk: VNCDesk?
+
+  /// Viewers that look and do no more.
+  public init() {}
+}
+
+/// The outputs of a display as they stand beside each other. The closures may be called on any thread.
+public struct VNCDesk: Sendable {
+  /// An output with its place.
+  public struct Output: Sendable, Equatable {
+    /// What the guest shows there.
+    public var shown: OutputDescription
+    /// Where the host wants its left edge, in pixels of a plane that all outputs share.
+    public var x: Int
+    /// Where the host wants its top, likewise.
+    public var y: Int
+
+    /// An output at a place.
+    public init(shown: OutputDescription, x: Int, y: Int) {
+      self.shown = shown
+      self.x = x
+      self.y = y
+    }
+  }
+
+  /// All outputs at the moment.
+  public var outputs: @Sendable () -> [Output]
+
+  /// A desk.
+  public init(outputs: @escaping @Sendable () -> [Output]) { self.outputs = outputs }
+}
