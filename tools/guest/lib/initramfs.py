@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Packs the test guest's initramfs: the client as the first process, and the modules that its devices need.
+"""Packs a guest's initramfs: the first process, and the modules that its devices need.
 
-  initramfs.py KERNEL CLIENT OUTPUT
+  initramfs.py KERNEL FIRST OUTPUT [--with NAME=FILE] [MODULE...]
 
-KERNEL is a folder with Debian's kernel package unpacked. The modules' order follows from what each says it
+KERNEL is a folder with Debian's kernel package unpacked. FIRST is the program to start with; NAME=FILE goes beside it,
+as a program too. Without modules they are those of the client's guest. The modules' order follows from what each says it
 depends on, so that no other tool is needed.
 """
-import lzma, os, stat, struct, sys
+import argparse, lzma, os, stat, struct, sys
 
-WANTED = ("virtio_pci", "virtio_gpu", "virtio_rng")
+WANTED = ("virtio_gpu", "virtio_rng")
 
 
 def module_files(kernel):
@@ -58,7 +59,7 @@ def dependencies(module):
     return []
 
 
-def ordered_modules(kernel):
+def ordered_modules(kernel, wanted):
     """The wanted modules and all below them, each behind those it needs, as (file name, bytes)."""
     files, order = module_files(kernel), []
     done = built_in(kernel)
@@ -74,7 +75,7 @@ def ordered_modules(kernel):
             add(other, name)
         stem = os.path.basename(files[name]).partition(".ko")[0]
         order.append((f"{len(order):02d}-{stem}.ko", data))
-    for name in WANTED:
+    for name in wanted:
         add(name, "the guest")
     return order
 
@@ -99,19 +100,26 @@ class Archive:
 
 
 def main():
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    kernel, client, output = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("kernel", "first", "output"):
+        parser.add_argument(name)
+    parser.add_argument("--with", dest="beside", metavar="NAME=FILE", default="")
+    parser.add_argument("module", nargs="*", default=WANTED)
+    chosen = parser.parse_args()
     archive = Archive()
-    for folder in ("dev", "proc", "sys", "modules"):
+    for folder in ("bin", "dev", "proc", "sys", "modules"):
         archive.add(folder, stat.S_IFDIR | 0o755)
-    with open(client, "rb") as file:
-        archive.add("init", stat.S_IFREG | 0o755, file.read())
-    for name, data in ordered_modules(kernel):
+    programs = [("init", chosen.first)]
+    if chosen.beside:
+        programs.append(chosen.beside.split("=", 1))
+    for name, path in programs:
+        with open(path, "rb") as file:
+            archive.add(name, stat.S_IFREG | 0o755, file.read())
+    for name, data in ordered_modules(chosen.kernel, ["virtio_pci", *chosen.module]):
         archive.add("modules/" + name, stat.S_IFREG | 0o644, data)
-    with open(output + ".new", "wb") as file:
+    with open(chosen.output + ".new", "wb") as file:
         file.write(archive.finish())
-    os.replace(output + ".new", output)
+    os.replace(chosen.output + ".new", chosen.output)
 
 
 if __name__ == "__main__":
