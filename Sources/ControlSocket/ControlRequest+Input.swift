@@ -41,6 +41,14 @@ extension ControlRequest {
     ControlFailure(.badRequest, "a stroke is the numbers of its keys with `-` between, as in `29-46`")
   }
 
+  static func words(_ target: PointerTarget) -> String {
+    switch target {
+    case .pixel(let scanout, let x, let y): "pixel \(scanout) \(x) \(y)"
+    case .place(let x, let y): "place \(x) \(y)"
+    case .way(let x, let y): "way \(x) \(y)"
+    }
+  }
+
   static func target(_ words: inout ControlLine) throws(ControlFailure) -> PointerTarget {
     switch words.nextWord() {
     case "pixel":
@@ -55,7 +63,7 @@ extension ControlRequest {
       guard let x = words.nextSignedNumber(), let y = words.nextSignedNumber() else { throw badPlace }
       return .way(x: x, y: y)
     default:
-      throw ControlFailure(.badRequest, "`pixel`, `place` or `way` must follow `click`")
+      throw ControlFailure(.badRequest, "`pixel`, `place` or `way` must follow the request's name")
     }
   }
 

@@ -22,6 +22,14 @@ package enum PointerButton: String, Sendable, CaseIterable {
   case none
 }
 
+/// How much of a click is done; the word for it is the request's name.
+package enum ClickPart: String, Sendable, CaseIterable {
+  case whole = "click"
+  /// The button stays down.
+  case press
+  case release
+}
+
 /// What a client of the control socket asks for; one request for each connection.
 ///
 /// On the wire it is one line of at most `maximumLineBytes` bytes:
@@ -29,8 +37,8 @@ package enum PointerButton: String, Sendable, CaseIterable {
 /// scanout-control 1 screenshot SCANOUT cursor|plain png|ppm
 /// scanout-control 1 cursor SCANOUT
 /// scanout-control 1 keys KEY[-KEY]... ...
-/// scanout-control 1 click pixel SCANOUT X Y BUTTON
-/// scanout-control 1 click place|way X Y BUTTON
+/// scanout-control 1 click|press|release pixel SCANOUT X Y BUTTON
+/// scanout-control 1 click|press|release place|way X Y BUTTON
 /// scanout-control 1 lights
 /// scanout-control 1 inspect text|json
 /// ```
@@ -42,8 +50,8 @@ package enum ControlRequest: Sendable, Equatable {
   /// Strokes on the keyboard, one after the other: the numbers of keys that go down in this order and come up in the
   /// opposite one.
   case keys([[UInt16]])
-  /// Moves a pointer and clicks.
-  case click(PointerTarget, PointerButton)
+  /// Moves a pointer and clicks, or does a part of it.
+  case click(PointerTarget, PointerButton, ClickPart = .whole)
   /// The keyboard's lights, as one byte: bit 0 Num Lock, 1 Caps Lock, 2 Scroll Lock.
   case lights
   /// The state of every device, for people or for programs.
@@ -60,10 +68,8 @@ package enum ControlRequest: Sendable, Equatable {
         "screenshot \(scanout) \(withCursor ? "cursor" : "plain") \(encoding.rawValue)"
       case .cursor(let scanout): "cursor \(scanout)"
       case .keys(let strokes): "keys " + strokes.map(Self.word).joined(separator: " ")
-      case .click(.pixel(let scanout, let x, let y), let button):
-        "click pixel \(scanout) \(x) \(y) \(button.rawValue)"
-      case .click(.place(let x, let y), let button): "click place \(x) \(y) \(button.rawValue)"
-      case .click(.way(let x, let y), let button): "click way \(x) \(y) \(button.rawValue)"
+      case .click(let target, let button, let part):
+        "\(part.rawValue) \(Self.words(target)) \(button.rawValue)"
       case .lights: "lights"
       case .inspect(let asJSON): "inspect \(asJSON ? "json" : "text")"
       }
@@ -91,12 +97,6 @@ package enum ControlRequest: Sendable, Equatable {
     case "cursor":
       self = .cursor(scanout: try Self.scanout(&words))
     case "keys": self = .keys(try Self.strokes(&words))
-    case "click":
-      let target = try Self.target(&words)
-      guard let word = words.nextWord(), let button = PointerButton(rawValue: word) else {
-        throw ControlFailure(.badRequest, "a click's last word is `left`, `middle`, `right` or `none`")
-      }
-      self = .click(target, button)
     case "lights": self = .lights
     case "inspect":
       switch words.nextWord() {
@@ -104,9 +104,18 @@ package enum ControlRequest: Sendable, Equatable {
       case "json": self = .inspect(asJSON: true)
       default: throw ControlFailure(.badRequest, "`text` or `json` must follow `inspect`")
       }
-    default:
-      throw ControlFailure(
-        .badRequest, "requests are `screenshot`, `cursor`, `keys`, `click`, `lights` and `inspect`")
+    case let name:
+      guard let part = name.flatMap(ClickPart.init(rawValue:)) else {
+        throw ControlFailure(
+          .badRequest,
+          "requests are `screenshot`, `cursor`, `keys`, `click`, `press`, `release`, `lights` and `inspect`"
+        )
+      }
+      let target = try Self.target(&words)
+      guard let word = words.nextWord(), let button = PointerButton(rawValue: word) else {
+        throw ControlFailure(.badRequest, "a click's last word is `left`, `middle`, `right` or `none`")
+      }
+      self = .click(target, button, part)
     }
     guard words.isAtEnd else { throw ControlFailure(.badRequest, "the line goes on after its last word") }
   }

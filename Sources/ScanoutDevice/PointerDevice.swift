@@ -19,6 +19,16 @@ public final class PointerDevice: Sendable {
   /// The buttons of a mouse.
   public typealias Button = MouseButton
 
+  /// How much of a click is done.
+  public enum ClickPart: Sendable, CaseIterable {
+    /// The button goes down and comes up again.
+    case whole
+    /// It goes down and stays there.
+    case press
+    /// It comes up.
+    case release
+  }
+
   /// The largest place of a tablet on each axis; 0 is at the left and the top.
   public static let largestPlace = PointerInterface.largestPlace
   /// What one notch of a wheel counts.
@@ -100,13 +110,15 @@ public final class PointerDevice: Sendable {
 
   /// Moves there (a tablet) or by that much (a mouse), presses a button and lets it go; nil presses none.
   ///
+  /// - Parameter part: to drag something: a press where it is, clicks with no button on the way, a release at its end.
   /// - Returns: false when there is no room for all of it; then nothing was done.
-  public func click(_ button: Button?, x: Int, y: Int) -> Bool {
-    let way = kind == .tablet ? Self.place(x, y) : Self.motion(x, y)
-    let press = button.map { button in
-      [[InputChange.key(button.rawValue, isPressed: true)], [.key(button.rawValue, isPressed: false)]]
+  public func click(_ button: Button?, x: Int, y: Int, part: ClickPart = .whole) -> Bool {
+    var packets = [kind == .tablet ? Self.place(x, y) : Self.motion(x, y)]
+    if let button {
+      if part != .release { packets.append([.key(button.rawValue, isPressed: true)]) }
+      if part != .press { packets.append([.key(button.rawValue, isPressed: false)]) }
     }
-    return input.sendAll([way] + (press ?? []))
+    return input.sendAll(packets)
   }
 
   private static func place(_ x: Int, _ y: Int) -> [InputChange] {

@@ -105,8 +105,16 @@ public final class TouchDevice: Sendable {
 
   /// Touches a place with a finger that is free, and lifts it.
   ///
+  /// - Parameter part: whether the finger stays, or leaves from there.
   /// - Returns: false when there is no room for all of it; then nothing was done.
-  public func tap(x: Int, y: Int) -> Bool {
+  public func tap(x: Int, y: Int, part: PointerDevice.ClickPart = .whole) -> Bool {
+    switch part {
+    case .press: return touch(slot: 0, x: x, y: y)
+    case .release:
+      guard touch(slot: 0, x: x, y: y) else { return false }
+      return lift(slot: 0)
+    case .whole: break
+    }
     let isKept = owners.withLock { owners in
       guard let slot = owners.firstIndex(of: nil) else { return false }
       return input.device.addAll([

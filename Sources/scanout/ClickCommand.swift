@@ -8,7 +8,9 @@ struct ClickCommand: ParsableCommand {
     abstract: "Click on a pixel of a running server's scanout.",
     discussion: """
       Needs a tablet, or a touchscreen for the left button alone. A guest spreads a tablet over all that it shows: \
-      with several scanouts the pixels are those of a guest that shows the same on all of them.
+      with several scanouts the pixels are those of a guest that shows the same on all of them. To drag something, press \
+      where it is, move with --button none, and release: `click --press 10 10`, `click --button none 50 50`, \
+      `click --release 90 90`.
       """)
 
   @OptionGroup var options: ControlOptions
@@ -26,6 +28,9 @@ struct ClickCommand: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("Move a mouse by this much instead, then click.", valueName: "x,y"))
   var by: NumberPair?
+
+  @Flag(help: "Leave the button down, or let it go; without either it goes down and comes up again.")
+  var part = ClickPart.whole
 
   @Argument(help: "The pixel's column, from 0.")
   var x: Int?
@@ -48,7 +53,7 @@ struct ClickCommand: ParsableCommand {
 
   func validate() throws { _ = try target() }
 
-  func run() throws { try options.socket.bring(.click(try target(), button)) }
+  func run() throws { try options.socket.bring(.click(try target(), button, part)) }
 }
 
 /// Two whole numbers with a comma between.
@@ -65,3 +70,5 @@ struct NumberPair: ExpressibleByArgument {
 }
 
 extension PointerButton: ExpressibleByArgument {}
+
+extension ClickPart: EnumerableFlag {}

@@ -25,7 +25,8 @@ struct ControlResponder: Sendable {
       case .keys(let strokes):
         let strokes = strokes.map { KeyStroke($0.map(KeyCode.init(rawValue:))) }
         return Self.done(try one(keyboard, "keyboard").type(strokes))
-      case .click(let target, let button): return Self.done(try click(target, button))
+      case .click(let target, let button, let part):
+        return Self.done(try click(target, button, Self.part(part)))
       case .inspect(let asJSON): return .content(InspectedDevice.report(on: inspected, asJSON: asJSON))
       case .lights: return .content([try one(keyboard, "keyboard").lights.rawValue])
       }
@@ -69,7 +70,17 @@ struct ControlResponder: Sendable {
     isDone ? .content([]) : .failure(ControlFailure(.busy, "the guest does not take its input"))
   }
 
-  private func click(_ target: PointerTarget, _ button: PointerButton) throws -> Bool {
+  private static func part(_ part: ClickPart) -> PointerDevice.ClickPart {
+    switch part {
+    case .whole: .whole
+    case .press: .press
+    case .release: .release
+    }
+  }
+
+  private func click(
+    _ target: PointerTarget, _ button: PointerButton, _ part: PointerDevice.ClickPart
+  ) throws -> Bool {
     let pressed: PointerDevice.Button? =
       switch button {
       case .left: .left
@@ -86,16 +97,18 @@ struct ControlResponder: Sendable {
       }
       return try go(
         PointerInterface.place(ofPixel: x, among: size.width),
-        PointerInterface.place(ofPixel: y, among: size.height), pressed)
-    case .place(let x, let y): return try go(x, y, pressed)
-    case .way(let x, let y): return try one(mouse, "mouse").click(pressed, x: x, y: y)
+        PointerInterface.place(ofPixel: y, among: size.height), pressed, part)
+    case .place(let x, let y): return try go(x, y, pressed, part)
+    case .way(let x, let y): return try one(mouse, "mouse").click(pressed, x: x, y: y, part: part)
     }
   }
 
   /// To a place of a tablet; a finger there is the left button, and all that a touchscreen can do.
-  private func go(_ x: Int, _ y: Int, _ button: PointerDevice.Button?) throws -> Bool {
-    if tablet == nil, let touch, button == .left { return touch.tap(x: x, y: y) }
-    return try one(tablet, "tablet").click(button, x: x, y: y)
+  private func go(_ x: Int, _ y: Int, _ button: PointerDevice.Button?, _ part: PointerDevice.ClickPart) throws
+    -> Bool
+  {
+    if tablet == nil, let touch, button == .left { return touch.tap(x: x, y: y, part: part) }
+    return try one(tablet, "tablet").click(button, x: x, y: y, part: part)
   }
 }
 

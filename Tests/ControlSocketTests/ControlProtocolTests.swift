@@ -9,6 +9,7 @@ import Testing
     .cursor(scanout: 9_999_999_999), .lights, .keys([[30]]), .keys([[29, 56, 59], [0], [65535]]),
     .click(.pixel(scanout: 15, x: 16383, y: 0), .left), .click(.place(x: 32767, y: 0), .none),
     .click(.way(x: -2_147_483_648, y: 2_147_483_647), .right), .click(.way(x: 0, y: 0), .middle),
+    .click(.place(x: 1, y: 2), .left, .press), .click(.pixel(scanout: 0, x: 3, y: 4), .right, .release),
   ])
   func `a request survives the wire`(_ request: ControlRequest) throws {
     #expect(request.bytes.count <= ControlRequest.maximumLineBytes && request.bytes.last == 10)
@@ -29,6 +30,8 @@ import Testing
       (.click(.pixel(scanout: 1, x: 2, y: 3), .left), "click pixel 1 2 3 left"),
       (.click(.place(x: 2, y: 3), .none), "click place 2 3 none"),
       (.click(.way(x: -2, y: 3), .middle), "click way -2 3 middle"),
+      (.click(.place(x: 2, y: 3), .left, .press), "press place 2 3 left"),
+      (.click(.pixel(scanout: 0, x: 2, y: 3), .right, .release), "release pixel 0 2 3 right"),
     ]
     for (request, words) in input {
       #expect(String(decoding: request.bytes, as: UTF8.self) == "scanout-control 1 \(words)\n")

@@ -80,6 +80,34 @@ import Testing
     try expect(expected, from: driver)
   }
 
+  @Test func `what is dragged is held from the press to the release`() throws {
+    let tablet = try PointerDevice(.tablet, memory: memory)
+    let driver = try drive(tablet.function)
+    try driver.bringUp(buffers: 4)
+    #expect(tablet.click(.left, x: 1, y: 2, part: .press))
+    #expect(tablet.click(nil, x: 3, y: 2))
+    #expect(tablet.click(.left, x: 3, y: 4, part: .release))
+    try expect(
+      [
+        event(3, 0, 1), event(3, 1, 2), 0, event(1, 0x110, 1), 0, event(3, 0, 3), 0, event(3, 1, 4), 0,
+        event(1, 0x110, 0), 0,
+      ], from: driver)
+  }
+
+  @Test func `a finger that only presses stays on a touchscreen until it is released`() throws {
+    let touch = try TouchDevice(memory: memory)
+    let driver = try drive(touch.function)
+    try driver.bringUp(buffers: 4)
+    #expect(touch.tap(x: 1, y: 2, part: .press))
+    #expect(touch.tap(x: 5, y: 2, part: .release))
+    let expected: [UInt64] = [
+      event(3, 0x2f, 0), event(3, 0x39, 1), event(3, 0x35, 1), event(3, 0x36, 2), event(1, 0x14a, 1), 0,
+      event(3, 0x2f, 0), event(3, 0x35, 5), event(3, 0x36, 2), 0, event(3, 0x2f, 0), event(3, 0x39, -1),
+      event(1, 0x14a, 0), 0,
+    ]
+    try expect(expected, from: driver)
+  }
+
   @Test func `a mouse is moved, and its wheels give notches of what adds up to one`() throws {
     let mouse = try PointerDevice(.mouse, memory: memory)
     let driver = try drive(mouse.function)

@@ -63,17 +63,21 @@ class Qemu:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise GuestGone(f"no answer in time to: {doing}")
-            if not self.selector.select(left):
-                continue
-            content = os.read(self.process.stdout.fileno(), 65536)
-            if not content:
-                raise GuestGone(f"QEMU ended during: {doing}{self.complaint()}")
-            if self.log:
-                self.log.write(content)
-                self.log.flush()
-            self.pending += content
+            self.pending += self.receive(left, doing)
         line, _, self.pending = self.pending.partition(b"\n")
         return line.decode(errors="replace").strip("\r")
+
+    def receive(self, timeout, doing):
+        """What the guest's serial port has written and nobody has read; nothing when nothing comes in time."""
+        if not self.selector.select(timeout):
+            return b""
+        content = os.read(self.process.stdout.fileno(), 65536)
+        if not content:
+            raise GuestGone(f"QEMU ended during: {doing}{self.complaint()}")
+        if self.log:
+            self.log.write(content)
+            self.log.flush()
+        return content
 
     def complaint(self):
         """What QEMU or the guest's kernel said last, for a message."""
