@@ -80,11 +80,13 @@ class Person:
         places = ((2 * at + 1) * (LARGEST + 1) // (2 * side) for at, side in zip((x, y), area))
         self.viewer.command_input("click", "--place", ",".join(map(str, places)), *(options or ("--button", "none")))
 
-    def drag(self, start, end, area, steps=8):
-        self.point(*start, "--press", area=area)
+    @staticmethod
+    def drag(start, end, point, steps=8):
+        """Presses at one place, goes on to another and lets go there, with a function that points."""
+        point(*start, "--press")
+        time.sleep(0.3)     # a guest's program decides by the press what is to become of the motion
         for step in range(1, steps):
-            self.point(*(a + (b - a) * step // steps for a, b in zip(start, end)), area=area)
-            time.sleep(0.05)
-        self.point(*end, area=area)
+            point(*(a + (b - a) * step // steps for a, b in zip(start, end)))
+        point(*end)
         time.sleep(0.2)
-        self.point(*end, "--release", area=area)
+        point(*end, "--release")

@@ -3,19 +3,18 @@
 import argparse, os, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from desktop import SESSIONS as DESKTOPS
-from firmware import session as firmware
 from machine import GuestFailure, GuestGone, NotBuilt
 from person import Person, Wrong
 from viewers import CannotSee
+import firmware, weston, xorg
 
-SESSIONS = {"firmware": firmware, **DESKTOPS}
+SESSIONS = {"firmware": firmware.session, "weston": weston.session, "xorg": xorg.session}
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=SESSIONS)
-    for name in ("gpu", "keyboard", "tablet", "control", "pictures"):
+    for name in ("gpu", "keyboard", "tablet", "mouse", "control", "pictures"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--keep", action="store_true")
     # What the machine wants to know.

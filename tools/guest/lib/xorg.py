@@ -1,0 +1,1 @@
+def session(person): pass
