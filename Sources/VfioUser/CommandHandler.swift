@@ -177,8 +177,9 @@ struct CommandHandler: ~Copyable {
       access.encode(into: &bytes)
       var data = bytes._mutatingExtracting(RegionAccessRecord.size..<size)
       // Whatever the function leaves alone must not be an earlier reply's bytes.
-      for index in 0..<data.byteCount { data.storeBytes(of: 0, toByteOffset: index, as: UInt8.self) }
-      function.read(region, at: access.offset, into: &data)
+      let idle: UInt8 = region == nil ? 0xff : 0
+      for index in 0..<data.byteCount { data.storeBytes(of: idle, toByteOffset: index, as: UInt8.self) }
+      if let region { function.read(region, at: access.offset, into: &data) }
     }
     return size
   }
@@ -188,7 +189,7 @@ struct CommandHandler: ~Copyable {
     let region = try regions.region(of: access)
     let data = payload.extracting(RegionAccessRecord.size..<payload.byteCount)
     guard data.byteCount == Int(access.count) else { throw Refusal(errno: EINVAL) }
-    function.write(region, at: access.offset, data)
+    if let region { function.write(region, at: access.offset, data) }
     return answer(access, &outbox)
   }
 
@@ -205,7 +206,9 @@ struct CommandHandler: ~Copyable {
     for row in 0..<count { _ = try write(row, of: payload) }
     for row in 0..<count {
       let write = try write(row, of: payload)
-      function.write(write.region, at: write.offset, payload.extracting(write.data))
+      if let region = write.region {
+        function.write(region, at: write.offset, payload.extracting(write.data))
+      }
     }
     outbox.withPayload(8) { $0.store(rawCount, at: 0) }
     return 8
@@ -217,7 +220,7 @@ struct CommandHandler: ~Copyable {
   /// One write of a table that is known to have it: where to, and where its data lies in the payload.
   private func write(
     _ row: Int, of payload: RawSpan
-  ) throws(Refusal) -> (region: PCIRegion, offset: UInt64, data: Range<Int>) {
+  ) throws(Refusal) -> (region: PCIRegion?, offset: UInt64, data: Range<Int>) {
     let start = 8 + row * Self.writeSize
     let access: RegionAccessRecord = try decode(payload.extracting(start..<start + Self.writeSize))
     guard access.count <= 8 else { throw Refusal(errno: EINVAL) }

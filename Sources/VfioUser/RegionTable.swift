@@ -15,6 +15,8 @@ struct RegionTable {
 
   /// Nil where there is nothing: a BAR that is absent, the ROM, VGA.
   private let rows: [Row?]
+  /// Where PCI Express's configuration space ends, and a conventional function's accesses at the latest.
+  private static let configurationEnd: UInt64 = 4096
   private let largestAccess: UInt32
 
   /// - Parameter largestAccess: bytes that one read or write may have.
@@ -38,13 +40,21 @@ struct RegionTable {
   }
 
   /// The region that an access names, if all of the access lies in it.
-  func region(of access: RegionAccessRecord) throws(Refusal) -> PCIRegion {
+  ///
+  /// Nil: nobody is there, as on a bus where a read finds ones and a write is lost. That is what lies behind a
+  /// conventional function's configuration space: a VMM may pass on what its guest looks for there, and Cloud
+  /// Hypervisor would wait for ever for the data that an error reply does not have.
+  func region(of access: RegionAccessRecord) throws(Refusal) -> PCIRegion? {
     guard let index = Int(exactly: access.region), rows.indices.contains(index), let row = rows[index] else {
       throw Refusal(errno: EINVAL)
     }
     guard access.count > 0, access.count <= largestAccess else { throw Refusal(errno: EINVAL) }
     let (end, wraps) = access.offset.addingReportingOverflow(UInt64(access.count))
-    guard !wraps, end <= row.size else { throw Refusal(errno: EINVAL) }
-    return row.region
+    guard !wraps else { throw Refusal(errno: EINVAL) }
+    if end <= row.size { return row.region }
+    guard index == Self.configurationIndex, access.offset >= row.size, end <= Self.configurationEnd else {
+      throw Refusal(errno: EINVAL)
+    }
+    return nil
   }
 }

@@ -59,7 +59,7 @@ private final class Watcher: DisplayFrontEnd {
 }
 
 /// A vfio-user server on a thread of its own.
-private final class Service: Sendable {
+final class Service: Sendable {
   let path: String
   private let server: Server
   private let ended = DispatchSemaphore(value: 0)

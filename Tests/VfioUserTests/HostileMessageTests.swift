@@ -138,7 +138,8 @@ extension VfioUserTests {
     static let regionRows: [(UInt32, UInt64, UInt32)] = [
       (2, 0, 4), (3, 0, 1), (5, 0, 1), (6, 0, 4), (8, 0, 4), (9, 0, 4), (100, 0, 4), (.max, 0, 4), (0, 0, 0),
       (7, 0, 0),
-      (0, 4096, 1), (0, 4095, 2), (7, 255, 2), (7, 256, 1), (7, 0, 257), (0, .max, 1), (0, .max - 3, 4),
+      (0, 4096, 1), (0, 4095, 2), (7, 255, 2), (7, 4096, 1), (7, 4092, 8), (7, 0, 257), (0, .max, 1),
+      (0, .max - 3, 4),
       (0, .max, .max),
       (0, 1 << 63, 4), (4, 0, 65537), (4, 0, .max), (1, 60, 8), (1, 64, 4),
     ]
@@ -156,6 +157,28 @@ extension VfioUserTests {
       #expect(served.function.writes.isEmpty, "a table of writes with a bad one is not begun")
       #expect(served.function.state.withLock { $0.reads } == 0)
       #expect(client.errno(9, Client.access(7, 0, 4)) == 0)
+    }
+
+    /// A guest reaches there through a memory-mapped configuration space, whatever the function says of itself.
+    @Test(
+      "behind a conventional function's configuration space reads find ones and writes are lost",
+      arguments: [(256, 4), (256, 1), (4092, 4), (0x7ff, 2), (256, 3840)] as [(UInt64, UInt32)])
+    func nobodyThere(offset: UInt64, count: UInt32) throws {
+      let served = try Served()
+      let client = try served.client()
+      let reply = try #require(client.request(9, Client.access(7, offset, count)))
+      #expect(reply.error == 0)
+      let ones = [UInt8](repeating: 0xff, count: Int(count))
+      #expect(reply.payload == Client.access(7, offset, count, ones))
+      let zeros = [UInt8](repeating: 0, count: Int(count))
+      #expect(
+        client.request(10, Client.access(7, offset, count, zeros))?.payload == Client.access(7, offset, count)
+      )
+      if count <= 8 {
+        let row = Client.access(7, offset, count, [UInt8](repeating: 0, count: 8))
+        #expect(client.request(15, le(UInt64(1)) + row)?.payload == le(UInt64(1)))
+      }
+      #expect(served.function.writes.isEmpty && served.function.state.withLock { $0.reads } == 0)
     }
 
     @Test("data that is longer or shorter than a write says is refused")
