@@ -108,19 +108,19 @@ class Desk:
         """Types a command into the terminal; its answer lands in a file, and in the picture."""
         before = self.screens()
         self.person.type("echo \"Hello, World: <$((6*7))>\" | tr a-z A-Z | tee /tmp/typed\n")
-        self.person.until(lambda: self.ask("cat /tmp/typed") == ["HELLO, WORLD: <42>"])
+        self.person.until(lambda: self.ask("cat /tmp/typed || true") == ["HELLO, WORLD: <42>"])
         self.person.until(lambda: any(a.difference(b) for a, b in zip(self.screens(), before)))
 
     def drag(self, x, y):
         """Takes the window by its title and brings its upper left corner to a place of the desktop."""
         before = self.window()
         grip = (before.left + 150, before.top + 12)
-        # The pointer first, alone: what it stands on may look otherwise than before.
         self.point(*grip)
+        self.person.until(lambda: self.tip() == grip)
         content = before.inset(6, 32)
         pixels = content.pixels(self.screens())
         way = (x - before.left, y - before.top)
-        self.person.drag(grip, (grip[0] + way[0], grip[1] + way[1]), self.point)
+        self.person.drag(grip, (grip[0] + way[0], grip[1] + way[1]), self.point, self.pointer_look)
 
         def there():
             found = self.window()
