@@ -30,6 +30,10 @@ public final class VNCServer: Sendable {
     case password(VNCPassword)
     /// Anybody who can connect, from whatever host.
     case none
+
+    var password: VNCPassword? { if case .password(let password) = self { password } else { nil } }
+    /// Whether an address that other hosts can reach will do.
+    var allowsOthers: Bool { if case .local = self { false } else { true } }
   }
 
   /// What all viewers share.
@@ -65,23 +69,26 @@ public final class VNCServer: Sendable {
     report: @escaping @Sendable (VNCReport) -> Void = { _ in }
   ) throws(VNCServerError) {
     LibraryLog.send(to: report)
+    let socket = try Self.listen(at: address, protection, core)
+    self.address = socket.address
+    let setup = Setup(
+      output: output, controls: controls, password: protection.password, limits: limits, name: Name(name),
+      attach: attach, report: report)
+    let policy = Reception.Policy(
+      guests: "viewer", limit: limits.viewers, lastWaits: false, report: report)
+    reception = Reception(socket: socket, policy) { Viewer(owning: $0, setup, whenOver: $1) }
+    reception.open(on: core)
+  }
+
+  /// Makes sure of what every server needs, and listens.
+  static func listen(
+    at address: VNCAddress, _ protection: Protection, _ core: any CoreServices
+  ) throws(VNCServerError) -> ServerSocket {
     guard LibraryScreen.prepare() else { throw .outOfMemory }
-    let (password, allowsOthers): (VNCPassword?, Bool) =
-      switch protection {
-      case .local: (nil, false)
-      case .password(let password): (password, true)
-      case .none: (nil, true)
-      }
     do throws(InterfaceMismatch) { _ = try core.interface.agreed(with: Self.coreInterface) } catch {
       throw .unsuitableHost(error)
     }
-    let socket = try ServerSocket(address, allowsOthers: allowsOthers)
-    self.address = socket.address
-    let setup = Setup(
-      output: output, controls: controls, password: password, limits: limits, name: Name(name),
-      attach: attach, report: report)
-    reception = Reception(socket: socket, setup: setup)
-    reception.open(on: core)
+    return try ServerSocket(address, allowsOthers: protection.allowsOthers)
   }
 
   deinit { stop() }

@@ -4,7 +4,7 @@ import HostThreads
 
 /// One connected viewer, with a thread of its own, and a front-end of the display in its own right: the display keeps
 /// its damage, so a slow viewer misses nothing, holds nobody up, and costs nothing while it does not ask.
-final class Viewer: DisplayFrontEnd {
+final class Viewer: DisplayFrontEnd, Visitor {
   let interface = InterfaceVersion(type: "display", label: "VNC viewer", major: 1, minor: 0)
 
   private let socket: ViewerSocket
@@ -99,7 +99,7 @@ final class Viewer: DisplayFrontEnd {
 
   /// Encoding is work for the time that the guest, its device and everybody else leave. On Linux each thread has a
   /// nice value of its own, and 0 names the calling one.
-  private static func stepBack() { _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, 10) }
+  static func stepBack() { _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, 10) }
 
   /// Sleeps until the viewer has sent something or the display has changed; nil when the deadline has passed.
   ///

@@ -72,8 +72,37 @@ final class ViewerSocket: Sendable {
     return unsafe recv(descriptor.raw, &byte, 1, CInt(MSG_PEEK)) == 1 ? byte : nil
   }
 
+  /// What a call that does not wait came to.
+  enum Progress: Equatable {
+    case bytes(Int)
+    /// It would have had to wait.
+    case nothing
+    case gone
+  }
+
+  /// Reads what is there, at most what fits.
+  func receive(_ bytes: inout [UInt8]) -> Progress {
+    // At most the array's size.
+    let count = unsafe recv(descriptor.raw, &bytes, bytes.count, CInt(MSG_DONTWAIT))
+    return count == 0 ? .gone : Self.progress(count)
+  }
+
+  /// Writes what finds room.
+  func send(_ bytes: ArraySlice<UInt8>) -> Progress {
+    let count = unsafe bytes.withUnsafeBytes { bytes in
+      // The pointer covers the slice.
+      unsafe Glibc.send(
+        descriptor.raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+    }
+    return Self.progress(count)
+  }
+
+  private static func progress(_ count: Int) -> Progress {
+    count >= 0 ? .bytes(count) : errno == EAGAIN || errno == EINTR ? .nothing : .gone
+  }
+
   /// Sleeps after a call that would have blocked, until another makes sense; false on errors and when it is too late.
-  private func waits(for event: CInt, by deadline: Int64) -> Bool {
+  func waits(for event: CInt, by deadline: Int64) -> Bool {
     guard errno == EAGAIN || errno == EINTR else { return false }
     let left = deadline - Clock.now()
     guard left > 0 else { return false }

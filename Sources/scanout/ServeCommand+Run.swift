@@ -34,17 +34,22 @@ extension ServeCommand {
       try ControlServer(
         path: path, report: { logger.warning("\($0)") }, respond: { responder.answer($0) })
     }
-    let loop = try vnc.places.isEmpty ? nil : HostLoop()
+    let loop = try vnc.places.isEmpty && web.address == nil ? nil : HostLoop()
     defer { loop?.stop() }
-    let viewers =
-      if let loop, let display {
-        try vnc.serve(display, on: loop, responder.viewerControls, logger: logger)
-      } else {
-        [VNCServer]()
-      }
-    defer { for viewer in viewers { viewer.stop() } }
+    var viewers: [VNCServer] = []
+    var browsers: WebServer?
+    defer {
+      for viewer in viewers { viewer.stop() }
+      browsers?.stop()
+    }
+    if let loop, let display {
+      let controls = vnc.controls(of: display, responder.viewerControls)
+      viewers = try vnc.serve(display, on: loop, controls, logger: logger)
+      browsers = try web.serve(display, on: loop, vnc.protection(), controls, logger: logger)
+    }
     try TerminationSignals.whenRaised { for server in servers { server.stop() } }
     defer { controlServer?.stop() }
+    if let browsers { try Output.print("browsers open \(WebOptions.place(of: browsers.address))") }
     for (place, viewer) in zip(vnc.places, viewers) {
       try Output.print("VNC viewers of scanout \(place.scanout) connect at \(viewer.address)")
     }

@@ -14,7 +14,8 @@ struct ServeCommand: ParsableCommand {
       A guest with a screen, a keyboard and a pointer takes three devices, each with a socket of its own: \
       --vfio-user gpu=SOCKET --vfio-user keyboard=SOCKET --vfio-user tablet=SOCKET
 
-      With --vnc, a line before that says where viewers connect, for each scanout that is shown.
+      With --web, a line before that says what to open in a browser; /output/1 there shows scanout 1. With --vnc, \
+      others say where viewers connect, for each scanout that is shown.
 
       Guest memory must be shared with this process: with QEMU, -object memory-backend-memfd,...,share=on as the \
       machine's memory-backend.
@@ -57,6 +58,9 @@ struct ServeCommand: ParsableCommand {
   var gpu: GPUOptions
 
   @OptionGroup
+  var web: WebOptions
+
+  @OptionGroup
   var vnc: VNCOptions
 
   @OptionGroup
@@ -80,6 +84,7 @@ struct ServeCommand: ParsableCommand {
     let kinds = places.map(\.kind)
     if !kinds.contains(.gpu) {
       guard outputs.isEmpty else { throw ValidationError("--output goes with a GPU, and none is served") }
+      guard web.address == nil else { throw ValidationError("--web goes with a GPU, and none is served") }
       guard vnc.places.isEmpty else { throw ValidationError("--vnc goes with a GPU, and none is served") }
       if let option = gpu.given { throw ValidationError("\(option) goes with a GPU, and none is served") }
       if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
@@ -99,16 +104,26 @@ struct ServeCommand: ParsableCommand {
   }
 
   private func validateViewers() throws {
+    guard !vnc.places.isEmpty || web.address != nil || vnc.passwordFile == nil else {
+      throw ValidationError(
+        "--vnc-password-file has nobody to ask: say where viewers connect with --web or --vnc")
+    }
+    guard !vnc.places.isEmpty || web.address != nil || !vnc.viewOnly else {
+      throw ValidationError(
+        "--view-only has nobody to hold back: say where viewers connect with --web or --vnc")
+    }
     if let place = vnc.places.first(where: { $0.scanout >= max(1, outputs.count) }) {
       throw ValidationError(
         "--vnc names scanout \(place.scanout), but there are \(max(1, outputs.count)), numbered from 0: one for each "
           + "--output")
     }
-    for place in vnc.places {
-      guard case .unix(let path) = place.address,
+    let addresses = vnc.places.map { ("--vnc", $0.address) } + (web.address.map { [("--web", $0)] } ?? [])
+    for (index, (option, address)) in addresses.enumerated() {
+      guard case .unix(let path) = address,
         path == control || places.contains(where: { $0.path == path })
+          || addresses[..<index].contains(where: { $0.1 == address })
       else { continue }
-      throw ValidationError("--vnc names the socket \(path), which has another use: give it its own path")
+      throw ValidationError("\(option) names the socket \(path), which has another use: give it its own path")
     }
   }
 

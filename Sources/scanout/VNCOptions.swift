@@ -17,30 +17,26 @@ struct VNCOptions: ParsableArguments {
   @Option(
     name: .customLong("vnc-password-file"),
     help: ArgumentHelp(
-      "What VNC viewers must know: the first line of a file, 1 to 8 characters. The connection stays plain.",
+      "What viewers must know, those in browsers too: the first line of a file, 1 to 8 characters. The connection "
+        + "stays plain.",
       valueName: "file"))
   var passwordFile: String?
 
   @Flag(
     help:
-      "Let VNC viewers of other hosts look without a password; else a host that is not loopback is refused.")
+      "Let viewers and browsers of other hosts look without a password; else a host that is not loopback is refused."
+  )
   var insecure = false
 
   @Flag(
     name: .customLong("view-only"),
-    help: "Let VNC viewers look and do no more, whatever keyboard and pointer are served.")
+    help: "Let viewers look and do no more, those in browsers too, whatever keyboard and pointer are served.")
   var viewOnly = false
 
   func validate() throws {
     for (index, place) in places.enumerated()
     where places[..<index].contains(where: { $0.scanout == place.scanout }) {
       throw ValidationError("--vnc is given twice for scanout \(place.scanout): a scanout has one VNC server")
-    }
-    guard !places.isEmpty || passwordFile == nil else {
-      throw ValidationError("--vnc-password-file has nobody to ask: say where viewers connect with --vnc")
-    }
-    guard !places.isEmpty || !viewOnly else {
-      throw ValidationError("--view-only has nobody to hold back: say where viewers connect with --vnc")
     }
     guard !insecure || passwordFile == nil else {
       throw ValidationError("--insecure and --vnc-password-file contradict each other: leave one out")
@@ -51,17 +47,11 @@ struct VNCOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - core: the process's loop.
-  ///   - controls: what viewers may do beyond looking, unless they may not; but for the display's part.
+  ///   - controls: what viewers may do beyond looking.
   func serve(
     _ display: DisplayDevice, on core: any CoreServices, _ controls: VNCControls, logger: Logger
   ) throws -> [VNCServer] {
     let protection = try protection()
-    var controls = viewOnly ? VNCControls() : controls
-    controls.desk = VNCDesk {
-      zip(display.outputDescriptions, display.outputPreferences).map { shown, wanted in
-        VNCDesk.Output(shown: shown, x: Int(wanted.x), y: Int(wanted.y))
-      }
-    }
     var servers: [VNCServer] = []
     do {
       for place in places {
@@ -69,24 +59,45 @@ struct VNCOptions: ParsableArguments {
           try VNCServer(
             at: place.address, output: place.scanout, name: "Scanout \(place.scanout)",
             protection: protection, controls: controls, core: core, attach: { try display.attach($0) }
-          ) { report in
-            switch report.weight {
-            case .detail: logger.debug("\(report.text)")
-            case .notice: logger.notice("\(report.text)")
-            }
-          })
+          ) { Self.log($0, to: logger) })
       }
     } catch {
       for server in servers { server.stop() }
-      guard case VNCServerError.unprotected(let address) = error else { throw error }
-      throw CommandFailure(
-        "\(address) can be reached from other hosts: give a --vnc-password-file, or say --insecure to let anybody look"
-      )
+      throw Self.advised(error)
     }
     return servers
   }
 
-  private func protection() throws -> VNCServer.Protection {
+  /// What viewers may do with a display's guest.
+  ///
+  /// - Parameter input: the keyboard and pointer that are served.
+  func controls(of display: DisplayDevice, _ input: VNCControls) -> VNCControls {
+    var controls = viewOnly ? VNCControls() : input
+    controls.desk = VNCDesk {
+      zip(display.outputDescriptions, display.outputPreferences).map { shown, wanted in
+        VNCDesk.Output(shown: shown, x: Int(wanted.x), y: Int(wanted.y))
+      }
+    }
+    return controls
+  }
+
+  static func log(_ report: VNCReport, to logger: Logger) {
+    switch report.weight {
+    case .detail: logger.debug("\(report.text)")
+    case .notice: logger.notice("\(report.text)")
+    }
+  }
+
+  /// An error with the options that help.
+  static func advised(_ error: any Error) -> any Error {
+    guard case VNCServerError.unprotected(let address) = error else { return error }
+    return CommandFailure(
+      "\(address) can be reached from other hosts: give a --vnc-password-file, or say --insecure to let anybody look"
+    )
+  }
+
+  /// Who may look.
+  func protection() throws -> VNCServer.Protection {
     guard let passwordFile else { return insecure ? .none : .local }
     return .password(try Self.password(from: passwordFile))
   }

@@ -8,7 +8,7 @@ enum RawViewerError: Error { case cannotConnect(CInt), gone, unexpected(String) 
 
 /// A viewer that speaks the protocol byte by byte (RFC 6143), with a picture of its own; rectangles come in the raw
 /// encoding alone.
-final class RawViewer {
+class RawViewer {
   let socket: CInt
   private(set) var width = 0
   private(set) var height = 0
