@@ -1,3 +1,4 @@
+import FrontEndAPI
 import Glibc
 import GuestDriver
 import GuestRAM
@@ -180,6 +181,22 @@ import Testing
     ] { try vm.driver.expectOK(command) }
     #expect(vm.shows(9))
     #expect(served.device.memory.ranges.count == 3)
+  }
+
+  @Test func `a keyboard is attached beside the GPU, on a connection of its own`() throws {
+    let vm = try VM(Served())
+    let memory = GuestMemory()
+    let keyboard = try KeyboardDevice(memory: memory)
+    let service = try Service(keyboard.function, memory)
+    defer { service.end() }
+    let client = try CloudHypervisorClient(StreamSocket(path: service.path))
+    let driver = try InputDriver(
+      CloudHypervisorMachine(client, memory: vm.machine.memory), vm.ram)
+    try vm.draw(seed: 1)
+    try driver.bringUp(buffers: 8)
+    #expect(keyboard.key(KeyCode(rawValue: 30), isPressed: true))
+    #expect(try driver.next(timeoutInMilliseconds: Bench.patienceInMilliseconds) == 1 | 30 << 16 | 1 << 32)
+    #expect(vm.shows(1))
   }
 
   // MARK: Interrupts

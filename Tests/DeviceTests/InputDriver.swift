@@ -1,9 +1,8 @@
-import DeviceMachine
 import GuestDriver
 
 /// Drives an input device as its guest's driver does: both queues, a vector for each, buffers for events.
 final class InputDriver {
-  let machine: InProcessMachine
+  let machine: any Machine
   let inventory: PCIInventory
   let function: VirtioFunction
   private let ram: GuestRAMImage
@@ -12,7 +11,7 @@ final class InputDriver {
   private var notifyOffsets: [UInt16] = []
   private var places: [UInt32: UInt64] = [:]
 
-  init(_ machine: InProcessMachine, _ ram: GuestRAMImage) throws {
+  init(_ machine: any Machine, _ ram: GuestRAMImage) throws {
     self.machine = machine
     self.ram = ram
     inventory = try PCIInventory(probing: machine)
