@@ -200,7 +200,6 @@ let package = Package(
     .testTarget(
       name: "scanoutTests",
       dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "HostThreads", "ScanoutDevice",
         "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "HostThreads",
         "scanout",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

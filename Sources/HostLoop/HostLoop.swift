@@ -8,6 +8,7 @@ import HostThreads
 /// It sleeps without a time limit while no timer runs and no descriptor is ready. Letting go of it, or `stop`, ends it;
 /// its watches and timers are then called no more.
 public final class HostLoop: CoreServices {
+  /// Core, in the version that this package is built with.
   public let interface = InterfaceVersion(
     type: CoreInterface.type, label: "host loop", major: CoreInterface.major, minor: CoreInterface.minor)
   private let registry: Registry
@@ -36,12 +37,14 @@ public final class HostLoop: CoreServices {
     thread.join()
   }
 
+  /// See `CoreServices`; nothing happens when the loop has ended.
   public func addTimer(_ body: @escaping @Sendable () -> Void) -> any CoreTimer {
     let timer = LoopTimer(registry, body)
     registry.add(timer)
     return timer
   }
 
+  /// See `CoreServices`; nothing happens when the loop has ended.
   public func addWatch(
     of descriptor: Int32, for events: WatchEvents, _ body: @escaping @Sendable (WatchEvents) -> Void
   ) -> any CoreWatch {
