@@ -15,6 +15,9 @@ final class QuestionDesk: Sendable {
     init(_ answer: @escaping @Sendable (borrowing RingWorker) -> Void) { self.answer = answer }
   }
 
+  /// Whether a question waits; for tests.
+  var isAnyWaiting: Bool { isAsked.load(ordering: .relaxed) }
+
   func ask(_ question: Question) {
     questions.withLock { questions in
       questions.append(question)

@@ -15,4 +15,5 @@ if CommandLine.arguments.dropFirst() == ["viewers"] {
 try Allocations.run(&report)
 try RandomNumbers.run(&report)
 try Transfers.run(&report)
+try Inspections.run(&report)
 report.end()

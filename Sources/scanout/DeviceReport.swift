@@ -17,6 +17,7 @@ struct DeviceReport {
       ("busy", .flag(virtio.isBusy || device.function.pci == nil)), ("vmm", .object(vmm)),
       ("pci", device.function.pci.map { .object(Self.pci($0)) } ?? .absent),
       ("virtio", .object(registers)), ("queues", .rows(queues)), ("rings", .rows(rings)),
+      ("traffic", .rows(traffic)),
     ]
     switch device.detail {
     case .gpu(let gpu): fields.append(("gpu", .object(Self.gpu(gpu, device.refusals))))
@@ -166,10 +167,18 @@ struct DeviceReport {
         ("avail_wrap", .count(ring.availableWrap.map { $0 ? 1 : 0 })), ("used", .count(ring.usedIndex)),
         ("used_wrap", .count(ring.usedWrap.map { $0 ? 1 : 0 })), ("driver_idx", .count(ring.driverIndex)),
         ("waiting", ring.hasBuffers.map { .flag($0) } ?? .absent), ("in_flight", .count(ring.inFlight)),
-        ("interrupt", Self.request(ring.interruptsWanted)),
+      ]
+    }
+  }
+
+  private var traffic: [ReportNode.Fields] {
+    virtio.queues.compactMap { queue in
+      guard let ring = queue.ring else { return nil }
+      return [
+        ("queue", .count(queue.index)), ("buffers", .number(ring.buffers)),
+        ("notifications", .number(ring.notifications)), ("interrupts", .number(ring.interrupts)),
         ("notify", Self.request(ring.notificationsWanted)),
-        ("buffers", .number(ring.buffers)), ("notifications", .number(ring.notifications)),
-        ("interrupts", .number(ring.interrupts)),
+        ("interrupt", Self.request(ring.interruptsWanted)),
       ]
     }
   }

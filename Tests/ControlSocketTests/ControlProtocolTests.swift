@@ -6,7 +6,8 @@ import Testing
   @Test(arguments: [
     ControlRequest.screenshot(scanout: 0, withCursor: true, encoding: .png),
     .screenshot(scanout: 15, withCursor: false, encoding: .ppm), .cursor(scanout: 0),
-    .cursor(scanout: 9_999_999_999), .lights, .keys([[30]]), .keys([[29, 56, 59], [0], [65535]]),
+    .cursor(scanout: 9_999_999_999), .lights, .inspect(asJSON: true), .inspect(asJSON: false), .keys([[30]]),
+    .keys([[29, 56, 59], [0], [65535]]),
     .click(.pixel(scanout: 15, x: 16383, y: 0), .left), .click(.place(x: 32767, y: 0), .none),
     .click(.way(x: -2_147_483_648, y: 2_147_483_647), .right), .click(.way(x: 0, y: 0), .middle),
     .click(.place(x: 1, y: 2), .left, .press), .click(.pixel(scanout: 0, x: 3, y: 4), .right, .release),
@@ -27,6 +28,7 @@ import Testing
         == "scanout-control 1 cursor 12\n")
     let input: [(ControlRequest, String)] = [
       (.keys([[29, 46], [28]]), "keys 29-46 28"), (.lights, "lights"),
+      (.inspect(asJSON: true), "inspect json"),
       (.click(.pixel(scanout: 1, x: 2, y: 3), .left), "click pixel 1 2 3 left"),
       (.click(.place(x: 2, y: 3), .none), "click place 2 3 none"),
       (.click(.way(x: -2, y: 3), .middle), "click way -2 3 middle"),
@@ -155,7 +157,9 @@ let badRequests: [BadRequest] =
     "scanout-control 1 click pixel 0 -1 2 left", "scanout-control 1 click place 1 2",
     "scanout-control 1 click place -1 2 left", "scanout-control 1 click way 1 2 thumb",
     "scanout-control 1 click way - 2 left", "scanout-control 1 click way --1 2 left",
-    "scanout-control 1 click way 1 2 left left", "scanout-control 1 lights 0",
+    "scanout-control 1 click way 1 2 left left", "scanout-control 1 lights 0", "scanout-control 1 inspect",
+    "scanout-control 1 inspect JSON",
+    "scanout-control 1 inspect json 0",
   ].map { BadRequest(bytes: Array($0.utf8), code: .badRequest) }
   + ["scanout-control 0 cursor 0", "scanout-control 2 cursor 0", "scanout-control 9999999999 x"].map {
     BadRequest(bytes: Array($0.utf8), code: .version)

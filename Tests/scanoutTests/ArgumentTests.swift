@@ -157,10 +157,6 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       ["serve", "--vfio-user", "a", "--device", "entropy", "--output", "640x480"],
       "--output goes with a GPU"
     ),
-    (
-      ["serve", "--vfio-user", "a", "--device", "entropy", "--control", "c"],
-      "--control has nothing to ask for"
-    ),
     (["serve", "--vfio-user", "a", "--device", "rng"], "gpu"),
     (
       ["serve", "--vfio-user", "a", "--device", "entropy", "--without", "suspend,edid"],
