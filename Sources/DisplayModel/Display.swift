@@ -36,8 +36,8 @@ package final class Display {
     _ command: DisplayCommand, in access: borrowing GuestAccess
   ) throws(DisplayFault) -> DisplayReply {
     switch command {
-    case .displayInfo: return .displayInfo(directory.preferences)
-    case .edid(let number): return .edid(directory.edid(try output(number)))
+    case .displayInfo: return .displayInfo(directory.answerPreferences())
+    case .edid(let number): return .edid(directory.answerEDID(try output(number)))
     case .createResource(let id, let format, let width, let height):
       try createResource(id, format, width, height)
     case .createBlob(let id, let size, let ranges): try createBlob(id, size, ranges, in: access)

@@ -46,6 +46,13 @@ public struct OutputPreference: Sendable, Equatable {
     self.y = y
     self.isEnabled = isEnabled
   }
+
+  /// The same with a size that can be shown; nil: anything can.
+  package func lowered(to largest: PictureSize?) -> OutputPreference {
+    var lowered = self
+    lowered.mode = mode.lowered(to: largest)
+    return lowered
+  }
 }
 
 /// The most that a guest may ask of a display.

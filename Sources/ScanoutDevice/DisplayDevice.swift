@@ -24,7 +24,8 @@ public final class DisplayDevice: Sendable {
   /// A device as after power-on.
   ///
   /// - Parameters:
-  ///   - outputs: 1 to 16 outputs with the size that each prefers; lowered to the limits' largest.
+  ///   - outputs: 1 to 16 outputs with what the host wants of each, lowered to the limits' largest; one that is off can be
+  ///     turned on later.
   ///   - memory: where the guest's memory is mapped, now or later.
   ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
   ///   - pci: how the function appears on the bus.
@@ -32,7 +33,7 @@ public final class DisplayDevice: Sendable {
   ///   - log: hears of requests that the device refused, on the device's thread, at a bounded rate.
   /// - Throws: `HostError` when the system has no memory or no thread to give.
   public init(
-    outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
+    outputs: [OutputPreference], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
     log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
@@ -54,6 +55,17 @@ public final class DisplayDevice: Sendable {
     }
   }
 
+  /// A device with outputs of these sizes, all of them on and at the origin.
+  public convenience init(
+    outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
+    pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
+  ) throws(HostError) {
+    try self.init(
+      outputs: outputs.map { OutputPreference(mode: $0) }, memory: memory, scheduling: scheduling, pci: pci,
+      limits: limits, log: log)
+  }
+
   /// What the guest shows on each output at the moment; any thread may ask.
   public var outputDescriptions: [OutputDescription] { gpu.outputDescriptions }
 
@@ -71,7 +83,15 @@ public final class DisplayDevice: Sendable {
   ///
   /// - Precondition: there is an output `index`.
   public func setOutput(_ index: Int, to preference: OutputPreference) {
-    gpu.setOutput(index, to: preference)
+    gpu.setOutputs([(index, preference)])
+  }
+
+  /// Changes what the host wants of all outputs at once: the guest hears of one change.
+  ///
+  /// - Precondition: as many as there are outputs.
+  public func setOutputs(_ preferences: [OutputPreference]) {
+    precondition(preferences.count == outputPreferences.count, "the number of outputs never changes")
+    gpu.setOutputs(preferences.enumerated().map { ($0, $1) })
   }
 
   /// Opens the handshake with a front-end and attaches it. If it can show less than others, a guest that has been told

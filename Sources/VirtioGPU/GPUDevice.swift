@@ -2,7 +2,6 @@ import DisplayModel
 import FrontEndAPI
 import GuestRAM
 import HostThreads
-import Synchronization
 import VirtioCore
 
 /// A virtio GPU without 3D (virtio 1.4 §5.7): the device that VirtioCore's rings and a transport serve.
@@ -18,8 +17,6 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// What a guest is told.
   private let outputs: OutputDirectory
   private let wishes: Lock<Wishes>
-  /// `events_read`: set with a change, cleared by the driver and by a reset.
-  private let events = Atomic<UInt32>(0)
 
   /// What the host wants of the outputs, whether or not it can be shown, and how a guest hears of a change.
   private struct Wishes {
@@ -33,13 +30,13 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// Makes a device; nothing is shown until a driver draws.
   ///
   /// - Parameters:
-  ///   - outputs: the preferred size of each output, as many as `outputCounts` allows; lowered to the limits' largest.
+  ///   - outputs: what the host wants of each output, as many as `outputCounts` allows; lowered to the limits' largest.
   ///   - memory: the guest's, which front-ends read blobs from; the same that the rings are in.
   ///   - limits: what a guest may make it hold.
   ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
   /// - Throws: `HostError` when the host has no memory for its buffers.
   public init(
-    outputs: [OutputMode], memory: GuestMemory, limits: DisplayLimits = DisplayLimits(),
+    outputs: [OutputPreference], memory: GuestMemory, limits: DisplayLimits = DisplayLimits(),
     log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
@@ -58,7 +55,7 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     self.publisher = publisher
     self.budget = budget
     self.outputs = directory
-    wishes = Lock(Wishes(preferences: outputs.map { OutputPreference(mode: $0) }))
+    wishes = Lock(Wishes(preferences: outputs))
     publisher.whenLimitsChange { [weak self] in self?.followLimits() }
   }
 
@@ -82,34 +79,34 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
     wishes.withLock { $0.announce = announce }
   }
 
-  /// Changes what the host wants of an output, which exists. What cannot be shown is lowered, for as long as it cannot.
-  package func setOutput(_ index: Int, to preference: OutputPreference) {
-    precondition(0..<outputs.count ~= index, "there is no such output")
+  /// Changes what the host wants of outputs, which exist, in one step. What cannot be shown is lowered, for as long as it
+  /// cannot.
+  package func setOutputs(_ changes: [(index: Int, preference: OutputPreference)]) {
     wishes.withLock { wishes in
-      wishes.preferences[index] = preference
-      follow(index, wishes)
+      for (index, preference) in changes {
+        precondition(wishes.preferences.indices ~= index, "there is no such output")
+        wishes.preferences[index] = preference
+      }
+      follow(wishes)
     }
   }
 
   /// A front-end with limits has come or gone.
-  private func followLimits() {
-    wishes.withLock { wishes in
-      for index in wishes.preferences.indices { follow(index, wishes) }
-    }
-  }
+  private func followLimits() { wishes.withLock { follow($0) } }
 
   /// Brings what a guest is told in line with what is wanted and what can be shown; under the lock of the wishes, so
   /// that the last one to change either of them counts.
-  private func follow(_ index: Int, _ wishes: Wishes) {
-    let largest = publisher.largestPicture(ofOutput: index)
-    var preference = wishes.preferences[index]
-    preference.mode = preference.mode.lowered(to: largest)
-    let edid = EDID(mode: preference.mode, index: index, largest: largest)
-    guard outputs.preferences[index] != preference || outputs.edid(index) != edid else { return }
-    wishes.announce {
-      outputs.set(index, to: preference, edid)
-      events.bitwiseOr(Self.displayEvent, ordering: .relaxed)
+  private func follow(_ wishes: Wishes) {
+    let told = outputs.preferences
+    var changes: [(index: Int, preference: OutputPreference, edid: EDID)] = []
+    for (index, wish) in wishes.preferences.enumerated() {
+      let largest = publisher.largestPicture(ofOutput: index)
+      let preference = wish.lowered(to: largest)
+      let edid = EDID(mode: preference.mode, index: index, largest: largest)
+      guard told[index] != preference || outputs.edid(index) != edid else { continue }
+      changes.append((index, preference, edid))
     }
+    if !changes.isEmpty { wishes.announce { outputs.set(changes) } }
   }
 
   /// How many requests of a kind were refused since the device was made. Any thread may ask.
@@ -159,7 +156,7 @@ extension GPUDevice {
   /// `events_read`, `events_clear`, `num_scanouts`, `num_capsets`, `blob_alignment` (virtio 1.4 §5.7.4).
   package func readConfiguration(at offset: Int, into bytes: inout MutableRawSpan) {
     let fields: InlineArray<5, UInt32> = [
-      events.load(ordering: .relaxed), 0, UInt32(outputs.count), 0, Self.blobAlignment,
+      outputs.hasNews ? Self.displayEvent : 0, 0, UInt32(outputs.count), 0, Self.blobAlignment,
     ]
     for index in 0..<bytes.byteCount {
       let place = offset + index
@@ -168,7 +165,8 @@ extension GPUDevice {
     }
   }
 
-  /// Ones in `events_clear` clear bits of `events_read`; the rest is read-only.
+  /// A one in `events_clear` clears the event in `events_read`, unless there is another already; the rest is
+  /// read-only.
   package func writeConfiguration(at offset: Int, _ bytes: RawSpan) {
     var cleared: UInt32 = 0
     for index in 0..<bytes.byteCount where 4..<8 ~= offset + index {
@@ -176,7 +174,7 @@ extension GPUDevice {
       let byte = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
       cleared |= UInt32(byte) << UInt32((offset + index - 4) * 8)
     }
-    events.bitwiseAnd(~cleared, ordering: .relaxed)
+    if cleared & Self.displayEvent != 0 { outputs.acknowledge() }
   }
 
   /// VIRTIO_GPU_EVENT_DISPLAY
@@ -194,6 +192,6 @@ extension GPUDevice {
   package func reset() {
     handler.reset()
     // Whoever comes next asks for the displays before anything else (virtio 1.4 §5.7.5).
-    events.store(0, ordering: .relaxed)
+    outputs.forgetNews()
   }
 }

@@ -92,6 +92,55 @@ import Testing
   }
 
   @Test(arguments: DevicePath.allCases)
+  func `a change of several outputs is one event`(_ path: DevicePath) throws {
+    let bench = try Bench(path, outputs: [(1024, 768), (640, 480)])
+    try bench.driver.bringUp()
+    let function = try #require(bench.driver.function)
+    _ = try events(bench)
+    let generation = try function.read(.configGeneration)
+    bench.device.device.setOutputs([try wanted(800, 600), try wanted(1280, 800, x: 800)])
+    #expect(try events(bench) == 1)
+    #expect(try function.read(.configGeneration) == (generation + 1) & 0xff)
+    let displays = try #require(try bench.driver.send(.getDisplayInfo).displays)
+    #expect(displays[..<2].map(\.rect) == [GPURect(0, 0, 800, 600), GPURect(800, 0, 1280, 800)])
+    #expect(preferred(try #require(try bench.driver.send(.getEDID(scanout: 1)).edid)) == [1280, 800])
+    try function.writeDevice(Config.eventsClear, width: 4, 1)
+    #expect(try events(bench) == 0)
+  }
+
+  @Test(arguments: [true, false])
+  func `a change between a driver's question and its clearing of the event is an event of its own`(
+    _ asksForEDID: Bool
+  ) throws {
+    let bench = try Bench(.inProcess)
+    try bench.driver.bringUp()
+    let function = try #require(bench.driver.function)
+    func ask() throws { _ = try bench.driver.send(asksForEDID ? .getEDID(scanout: 0) : .getDisplayInfo) }
+    func clear() throws { try function.writeDevice(Config.eventsClear, width: 4, 1) }
+    for width in [800, 840] {
+      bench.device.device.setOutput(0, to: try wanted(width, 600))
+      try ask()
+      bench.device.device.setOutput(0, to: try wanted(width, 610))
+      try ask()  // may have been another kind of question
+      try clear()
+      #expect(try events(bench) == 1)
+      try ask()
+      try clear()
+      #expect(try events(bench) == 0)
+    }
+    // Whoever never asks is not told twice.
+    for height in [620, 630] { bench.device.device.setOutput(0, to: try wanted(800, height)) }
+    try clear()
+    #expect(try events(bench) == 0)
+    // Nor does the next driver hear of what the last one did.
+    bench.device.device.setOutput(0, to: try wanted(900, 600))
+    try ask()
+    bench.device.device.setOutput(0, to: try wanted(910, 600))
+    try bench.driver.bringUp()
+    #expect(try events(bench) == 0)
+  }
+
+  @Test(arguments: DevicePath.allCases)
   func `what is wanted already is no change`(_ path: DevicePath) throws {
     let bench = try Bench(path)
     try bench.driver.bringUp()

@@ -58,9 +58,10 @@ final class Bench {
 
   init(outputs: Int = 1, largest: PictureSize? = nil) {
     publisher = DisplayPublisher(outputCount: outputs, label: "bench", largest: largest)
-    let modes = (0..<outputs).map { _ in OutputMode(width: 640, height: 480)! }
+    let preference = OutputPreference(mode: OutputMode(width: 640, height: 480)!)
     display = Display(
-      outputs: OutputDirectory(modes), memory: memory, limits: DisplayLimits(), budget: budget,
+      outputs: OutputDirectory(Array(repeating: preference, count: outputs)), memory: memory,
+      limits: DisplayLimits(), budget: budget,
       publisher: publisher)
   }
 

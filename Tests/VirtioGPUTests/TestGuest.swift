@@ -28,7 +28,8 @@ final class TestGuest {
     features: [Int32] = [VIRTIO_GPU_F_EDID], log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws {
     device = try GPUDevice(
-      outputs: outputs.map { OutputMode(width: $0.0, height: $0.1)! }, memory: memory, limits: limits,
+      outputs: outputs.map { OutputPreference(mode: OutputMode(width: $0.0, height: $0.1)!) }, memory: memory,
+      limits: limits,
       log: log)
     state = DeviceState(device: device, memory: memory, scheduling: .inline)
     descriptor = unsafe chost_memfd("guest", UInt64(Self.pages * 4096), true)
