@@ -42,6 +42,13 @@ struct ControlLine {
     return isPlain && !word.isEmpty ? String(decoding: word, as: UTF8.self) : nil
   }
 
+  /// Takes the next word if it is this one.
+  mutating func skip(_ word: String) -> Bool {
+    guard words.first?.elementsEqual(word.utf8) == true else { return false }
+    words.removeFirst()
+    return true
+  }
+
   /// The next word as a decimal number below ten thousand million; nil when it is missing or anything else.
   mutating func nextNumber() -> Int? {
     guard let word = words.first else { return nil }

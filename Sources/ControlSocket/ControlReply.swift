@@ -14,6 +14,8 @@ package struct ControlFailure: Error, Equatable, CustomStringConvertible {
     case noSuchScanout = "no-such-scanout"
     /// The server has no keyboard or pointer of this kind, or no display.
     case noSuchDevice = "no-such-device"
+    /// Every output is on, so none can be added.
+    case allOn = "all-on"
     /// The guest shows nothing on the scanout.
     case off
     /// Anything else, such as a picture that could not be encoded.

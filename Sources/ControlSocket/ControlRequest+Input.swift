@@ -1,6 +1,9 @@
 /// How strokes and clicks are spelled.
 extension ControlRequest {
-  /// Splits strokes into requests that fit a line each; one that is too long for any line is left as it is.
+  /// The longest line of strokes that are split: far more and a guest would have no room for one request's events.
+  package static let maximumStrokesBytes = 128
+
+  /// Splits strokes into requests of short lines; one stroke that is too long for any of them is left as it is.
   package static func keys(splitting strokes: [[UInt16]]) -> [ControlRequest] {
     let empty = ControlRequest.keys([]).bytes.count
     var requests: [ControlRequest] = []
@@ -8,7 +11,7 @@ extension ControlRequest {
     var count = empty
     for stroke in strokes {
       let added = word(stroke).utf8.count + 1
-      if !part.isEmpty, count + added > maximumLineBytes {
+      if !part.isEmpty, count + added > maximumStrokesBytes {
         requests.append(.keys(part))
         part = []
         count = empty

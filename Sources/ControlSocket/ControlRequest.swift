@@ -41,6 +41,13 @@ package enum ClickPart: String, Sendable, CaseIterable {
 /// scanout-control 1 click|press|release place|way X Y BUTTON
 /// scanout-control 1 lights
 /// scanout-control 1 inspect text|json
+/// scanout-control 1 outputs [ACTION]...
+/// ```
+/// where an ACTION is one of
+/// ```
+/// set SCANOUT WIDTH HEIGHT [at X Y]
+/// add WIDTH HEIGHT [at X Y]
+/// remove SCANOUT
 /// ```
 package enum ControlRequest: Sendable, Equatable {
   /// A picture of an output, with the cursor drawn into it or without.
@@ -56,9 +63,11 @@ package enum ControlRequest: Sendable, Equatable {
   case lights
   /// The state of every device, for people or for programs.
   case inspect(asJSON: Bool)
+  /// Changes the outputs, all of it or nothing, and tells of each as an `OutputReport`.
+  case outputs([OutputAction])
 
-  /// The longest request line, its line feed included.
-  package static let maximumLineBytes = 128
+  /// The longest request line, its line feed included: it holds an action for each of sixteen outputs.
+  package static let maximumLineBytes = 1024
 
   /// The request as its line, with the line feed.
   package var bytes: [UInt8] {
@@ -72,6 +81,7 @@ package enum ControlRequest: Sendable, Equatable {
         "\(part.rawValue) \(Self.words(target)) \(button.rawValue)"
       case .lights: "lights"
       case .inspect(let asJSON): "inspect \(asJSON ? "json" : "text")"
+      case .outputs(let actions): (["outputs"] + actions.map(\.words)).joined(separator: " ")
       }
     return Array("\(ControlLine.name) \(ControlLine.version) \(words)\n".utf8)
   }
@@ -104,11 +114,12 @@ package enum ControlRequest: Sendable, Equatable {
       case "json": self = .inspect(asJSON: true)
       default: throw ControlFailure(.badRequest, "`text` or `json` must follow `inspect`")
       }
+    case "outputs": self = .outputs(try OutputAction.all(&words))
     case let name:
       guard let part = name.flatMap(ClickPart.init(rawValue:)) else {
         throw ControlFailure(
           .badRequest,
-          "requests are `screenshot`, `cursor`, `keys`, `click`, `press`, `release`, `lights` and `inspect`"
+          "requests are `screenshot`, `cursor`, `keys`, `click`, `press`, `release`, `lights`, `inspect` and `outputs`"
         )
       }
       let target = try Self.target(&words)

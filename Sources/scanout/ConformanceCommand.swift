@@ -108,10 +108,7 @@ extension ConformanceCommand {
       InProcessTarget { [device, options = bus.options] memory in
         switch device {
         case .gpu:
-          let size = OutputSize.standard
-          guard let mode = OutputMode(width: size.width, height: size.height) else {
-            preconditionFailure("the standard size is one that the device takes")
-          }
+          let mode = OutputGeometry.standard.mode
           // Two outputs, since some rules speak of several.
           let device = try DisplayDevice(outputs: [mode, mode], memory: memory, pci: options)
           return InProcessTarget.Device(

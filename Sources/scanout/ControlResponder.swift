@@ -7,6 +7,8 @@ import ScanoutDevice
 /// Answers what the control socket is asked, from the devices that are served.
 struct ControlResponder: Sendable {
   var frontEnd: PictureFrontEnd?
+  /// The display that `frontEnd` shows.
+  var gpu: DisplayDevice?
   var keyboard: KeyboardDevice?
   var tablet: PointerDevice?
   var mouse: PointerDevice?
@@ -29,6 +31,7 @@ struct ControlResponder: Sendable {
         return Self.done(try click(target, button, Self.part(part)))
       case .inspect(let asJSON): return .content(InspectedDevice.report(on: inspected, asJSON: asJSON))
       case .lights: return .content([try one(keyboard, "keyboard").lights.rawValue])
+      case .outputs(let actions): return .content(try outputs(after: actions))
       }
     } catch let failure as ControlFailure {
       return .failure(failure)
@@ -68,6 +71,24 @@ struct ControlResponder: Sendable {
 
   private static func done(_ isDone: Bool) -> ControlReply {
     isDone ? .content([]) : .failure(ControlFailure(.busy, "the guest does not take its input"))
+  }
+
+  /// Changes the outputs; reports on all of them, in order.
+  private func outputs(after actions: [OutputAction]) throws -> [UInt8] {
+    let gpu = try one(gpu, "display")
+    // Requests come one after the other, so nobody else changes them meanwhile.
+    var plan = OutputPlan(gpu.outputPreferences)
+    for action in actions { try plan.apply(action) }
+    gpu.setOutputs(plan.outputs)
+    return plan.outputs.enumerated().flatMap { index, output in
+      let shown = try? frontEnd?.size(ofOutput: index)  // none while the guest shows nothing there
+      return OutputReport(
+        isEnabled: output.isEnabled, isAdded: plan.added.contains(index),
+        width: UInt32(clamping: output.mode.width), height: UInt32(clamping: output.mode.height), x: output.x,
+        y: output.y, shownWidth: UInt32(clamping: shown?.width ?? 0),
+        shownHeight: UInt32(clamping: shown?.height ?? 0)
+      ).bytes
+    }
   }
 
   private static func part(_ part: ClickPart) -> PointerDevice.ClickPart {

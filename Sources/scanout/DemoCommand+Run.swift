@@ -1,3 +1,4 @@
+import DisplayModel
 import FrontEndPNG
 import Glibc
 import GuestDriver
@@ -10,7 +11,8 @@ extension DemoCommand {
     let logger = ServeCommand.makeLogger(level: .notice)
     let front = PictureFrontEnd()
     defer { front.detach() }
-    let server = try ServedDevice.gpu(outputs: [.standard], shownBy: front, logger: logger)
+    let output = OutputPreference(mode: OutputGeometry.standard.mode)
+    let server = try ServedDevice.gpu(outputs: [output], shownBy: front, logger: logger)
       .listen(at: socket, logger: logger)
     let thread: HostThread
     do throws(HostThreadError) {

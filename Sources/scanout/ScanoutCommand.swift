@@ -7,8 +7,8 @@ struct ScanoutCommand: ParsableCommand {
     commandName: "scanout",
     abstract: "A virtio-gpu display device for userspace VMMs.",
     discussion: """
-      `serve` is the device: a VMM attaches to it over vfio-user. `screenshot`, `cursor`, `type`, `key`, `click`, \
-      `leds` and `inspect` ask a device that runs with --control. `demo` needs neither a VMM nor a guest. `conformance` judges any virtio-gpu device.
+      `serve` is the device: a VMM attaches to it over vfio-user. `screenshot`, `cursor`, `outputs`, `type`, `key`, \
+      `click`, `leds` and `inspect` ask a device that runs with --control. `demo` needs neither a VMM nor a guest. `conformance` judges any virtio-gpu device.
 
       A guest's screen as a picture, with QEMU 11.1 or later:
         scanout serve --vfio-user /tmp/gpu.sock --control /tmp/control.sock &
@@ -19,8 +19,9 @@ struct ScanoutCommand: ParsableCommand {
         scanout screenshot --control /tmp/control.sock screen.png
       """,
     subcommands: [
-      ServeCommand.self, ScreenshotCommand.self, CursorCommand.self, TypeCommand.self, KeyCommand.self,
-      ClickCommand.self, LightsCommand.self, InspectCommand.self, DemoCommand.self, ConformanceCommand.self,
+      ServeCommand.self, ScreenshotCommand.self, CursorCommand.self, OutputsCommand.self, TypeCommand.self,
+      KeyCommand.self, ClickCommand.self, LightsCommand.self, InspectCommand.self, DemoCommand.self,
+      ConformanceCommand.self,
     ])
 }
 

@@ -18,11 +18,11 @@ extension ServeCommand {
     let logger = Self.makeLogger(level: logLevel)
 
     var responder = ControlResponder()
+    let outputs = try outputPreferences()
     var display: DisplayDevice?
     let servers = try places.map { place in
       let device = try ServedDevice.make(
-        place.kind, outputs: outputs.isEmpty ? [.standard] : outputs, gpu: gpu, bus: bus.options,
-        in: &responder, logger: logger)
+        place.kind, outputs: outputs, gpu: gpu, bus: bus.options, in: &responder, logger: logger)
       display = display ?? device.display
       let server = try device.listen(at: place.path, logger: logger)
       responder.inspected.append(

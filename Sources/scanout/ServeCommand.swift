@@ -1,4 +1,6 @@
 import ArgumentParser
+import ControlSocket
+import DisplayModel
 import Logging
 
 /// `scanout serve`: the device.
@@ -42,11 +44,17 @@ struct ServeCommand: ParsableCommand {
   @Option(
     name: .customLong("output"),
     help: ArgumentHelp(
-      "Size of an output, such as 1920x1080, each side \(OutputSize.sides.lowerBound) to "
-        + "\(OutputSize.sides.upperBound); one for each scanout in order, up to 16. "
-        + "(default: one of \(OutputSize.standard))",
+      "Size of an output and maybe its position, \(OutputGeometry.form); one for each scanout in order, up to 16. "
+        + "Without a position it is right of the others. (default: one of \(OutputGeometry.standard))",
       valueName: "size"))
-  var outputs: [OutputSize] = []
+  var outputs: [OutputGeometry] = []
+
+  @Option(
+    name: .customLong("max-outputs"),
+    help: ArgumentHelp(
+      "How many outputs the guest can have: those beyond --output are off until `scanout outputs` adds them. "
+        + "(default: as many as --output)", valueName: "n"))
+  var maxOutputs: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -79,6 +87,11 @@ struct ServeCommand: ParsableCommand {
     vfioUser.map { ($0.kind ?? device ?? .gpu, $0.path) }
   }
 
+  /// What the GPU's outputs are at the start.
+  func outputPreferences() throws(ControlFailure) -> [OutputPreference] {
+    try OutputPlan(outputs.isEmpty ? [.standard] : outputs, count: maxOutputs ?? 0).outputs
+  }
+
   func validate() throws {
     try validateSockets()
     let kinds = places.map(\.kind)
@@ -87,6 +100,9 @@ struct ServeCommand: ParsableCommand {
       guard web.address == nil else { throw ValidationError("--web goes with a GPU, and none is served") }
       guard vnc.places.isEmpty else { throw ValidationError("--vnc goes with a GPU, and none is served") }
       if let option = gpu.given { throw ValidationError("\(option) goes with a GPU, and none is served") }
+      guard maxOutputs == nil else {
+        throw ValidationError("--max-outputs goes with a GPU, and none is served")
+      }
       if let feature = bus.without.flatMap(\.features).first(where: \.isOfGPU) {
         throw ValidationError("--without \(feature.rawValue) goes with a GPU, and none is served")
       }
@@ -96,10 +112,21 @@ struct ServeCommand: ParsableCommand {
         "--transport \(bus.transport.rawValue) is not for the device \(kind.rawValue): virtio's input devices are "
           + "modern alone")
     }
+    try validateOutputs()
+  }
+
+  private func validateOutputs() throws {
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
     }
     try gpu.validate(outputs)
+    if let maxOutputs {
+      guard max(1, outputs.count)...16 ~= maxOutputs else {
+        throw ValidationError("--max-outputs is a number up to 16, and not less than there are --output")
+      }
+      guard control != nil else { throw ValidationError("--max-outputs needs --control, to add outputs by") }
+    }
+    do { _ = try outputPreferences() } catch { throw ValidationError(error.message) }
     try validateViewers()
   }
 
@@ -112,10 +139,11 @@ struct ServeCommand: ParsableCommand {
       throw ValidationError(
         "--view-only has nobody to hold back: say where viewers connect with --web or --vnc")
     }
-    if let place = vnc.places.first(where: { $0.scanout >= max(1, outputs.count) }) {
+    let count = max(1, outputs.count, maxOutputs ?? 0)
+    if let place = vnc.places.first(where: { $0.scanout >= count }) {
       throw ValidationError(
-        "--vnc names scanout \(place.scanout), but there are \(max(1, outputs.count)), numbered from 0: one for each "
-          + "--output")
+        "--vnc names scanout \(place.scanout), but there are \(count), numbered from 0: one for each --output, or as "
+          + "many as --max-outputs")
     }
     let addresses = vnc.places.map { ("--vnc", $0.address) } + (web.address.map { [("--web", $0)] } ?? [])
     for (index, (option, address)) in addresses.enumerated() {

@@ -27,18 +27,16 @@ struct ServedDevice: Sendable {
   /// A virtio GPU.
   ///
   /// - Parameters:
-  ///   - outputs: 1 to 16 sizes.
+  ///   - outputs: what is wanted of 1 to 16 outputs.
   ///   - limits: what the guest may make it hold and show.
   ///   - pictures: attached to it; to be detached by the caller.
   ///   - bus: how it appears to the guest.
   static func gpu(
-    outputs: [OutputSize], limits: DisplayLimits = DisplayLimits(), shownBy pictures: PictureFrontEnd,
+    outputs: [OutputPreference], limits: DisplayLimits = DisplayLimits(), shownBy pictures: PictureFrontEnd,
     bus: VirtioPCIOptions = VirtioPCIOptions(), logger: Logger
   ) throws -> ServedDevice {
-    let modes = outputs.compactMap { OutputMode(width: $0.width, height: $0.height) }
-    precondition(modes.count == outputs.count, "the command takes no size that the device does not")
     let device = try DisplayDevice(
-      outputs: modes, memory: GuestMemory(), pci: bus, limits: limits
+      outputs: outputs, memory: GuestMemory(), pci: bus, limits: limits
     ) { refused in
       logger.notice(
         "a request of the guest was refused",
@@ -63,14 +61,17 @@ struct ServedDevice: Sendable {
 
   /// The device of a kind, which is also put where the control socket finds it.
   static func make(
-    _ kind: DeviceKind, outputs: [OutputSize], gpu options: GPUOptions, bus: VirtioPCIOptions,
+    _ kind: DeviceKind, outputs: [OutputPreference], gpu options: GPUOptions, bus: VirtioPCIOptions,
     in asked: inout ControlResponder, logger: Logger
   ) throws -> ServedDevice {
     switch kind {
     case .gpu:
       let pictures = PictureFrontEnd()
       asked.frontEnd = pictures
-      return try gpu(outputs: outputs, limits: options.limits, shownBy: pictures, bus: bus, logger: logger)
+      let served = try gpu(
+        outputs: outputs, limits: options.limits, shownBy: pictures, bus: bus, logger: logger)
+      asked.gpu = served.display
+      return served
     case .entropy: return try entropy(bus: bus)
     case .keyboard:
       let device = try KeyboardDevice(memory: GuestMemory(), pci: bus)

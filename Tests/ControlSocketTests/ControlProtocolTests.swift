@@ -11,6 +11,11 @@ import Testing
     .click(.pixel(scanout: 15, x: 16383, y: 0), .left), .click(.place(x: 32767, y: 0), .none),
     .click(.way(x: -2_147_483_648, y: 2_147_483_647), .right), .click(.way(x: 0, y: 0), .middle),
     .click(.place(x: 1, y: 2), .left, .press), .click(.pixel(scanout: 0, x: 3, y: 4), .right, .release),
+    .outputs([]), .outputs([.remove(scanout: 0), .add(width: 1, height: 2, at: nil)]),
+    .outputs(
+      (0..<16).map {
+        .set(scanout: $0, width: 16384, height: 16384, at: OutputPosition(x: 2_147_483_647, y: 2_147_483_647))
+      }),
   ])
   func `a request survives the wire`(_ request: ControlRequest) throws {
     #expect(request.bytes.count <= ControlRequest.maximumLineBytes && request.bytes.last == 10)
@@ -34,6 +39,14 @@ import Testing
       (.click(.way(x: -2, y: 3), .middle), "click way -2 3 middle"),
       (.click(.place(x: 2, y: 3), .left, .press), "press place 2 3 left"),
       (.click(.pixel(scanout: 0, x: 2, y: 3), .right, .release), "release pixel 0 2 3 right"),
+      (.outputs([]), "outputs"),
+      (
+        .outputs([
+          .set(scanout: 1, width: 2, height: 3, at: OutputPosition(x: 4, y: 5)),
+          .set(scanout: 6, width: 7, height: 8, at: nil), .add(width: 9, height: 10, at: nil),
+          .add(width: 11, height: 12, at: OutputPosition(x: 13, y: 14)), .remove(scanout: 15),
+        ]), "outputs set 1 2 3 at 4 5 set 6 7 8 add 9 10 add 11 12 at 13 14 remove 15"
+      ),
     ]
     for (request, words) in input {
       #expect(String(decoding: request.bytes, as: UTF8.self) == "scanout-control 1 \(words)\n")
@@ -44,7 +57,7 @@ import Testing
   func `strokes of any number are split into lines that fit, in order`(_ count: Int) throws {
     let strokes = (0..<count).map { [UInt16](repeating: UInt16($0), count: 1 + $0 % 8) }
     let requests = ControlRequest.keys(splitting: strokes)
-    #expect(requests.allSatisfy { $0.bytes.count <= ControlRequest.maximumLineBytes })
+    #expect(requests.allSatisfy { $0.bytes.count <= ControlRequest.maximumStrokesBytes })
     let joined = try requests.flatMap { request -> [[UInt16]] in
       guard case .keys(let part) = try ControlRequest(line: request.bytes.dropLast()) else { return [] }
       return part
@@ -117,6 +130,35 @@ import Testing
     )
   }
 
+  @Test func `reports on outputs survive the wire and read as JSON`() throws {
+    let shown = OutputReport(
+      isEnabled: true, isAdded: true, width: 1, height: 2, x: 3, y: .max, shownWidth: 5, shownHeight: 6)
+    let off = OutputReport(isEnabled: false, width: 640, height: 480, x: 7, y: 8)
+    let all = Array(repeatElement([shown, off], count: 8).joined())
+    #expect(OutputReport.all(bytes: all.flatMap(\.bytes)) == all)
+    #expect(
+      shown.json(index: 3)
+        == #"{"scanout": 3, "enabled": true, "added": true, "w": 1, "h": 2, "x": 3, "y": 4294967295, "#
+        + #""shown": {"w": 5, "h": 6}}"#)
+    #expect(
+      off.json(index: 0)
+        == #"{"scanout": 0, "enabled": false, "added": false, "w": 640, "h": 480, "x": 7, "y": 8, "shown": null}"#
+    )
+    #expect(shown.text(index: 3) == "3: 1x2+3+4294967295, the guest shows 5x6")
+    #expect(off.text(index: 0) == "0: off, the guest shows nothing")
+  }
+
+  @Test(arguments: [0, 1, 27, 29, 28 * 17])
+  func `reports on outputs of another size are none`(_ count: Int) {
+    #expect(OutputReport.all(bytes: [UInt8](repeating: 0, count: count)) == nil)
+  }
+
+  @Test func `a report on an output that is more than on and added is none`() {
+    for byte in 0..<4 {
+      #expect(OutputReport.all(bytes: (0..<56).map { $0 == 28 + byte ? 4 : 0 }) == nil)
+    }
+  }
+
   @Test(arguments: [0, 1, 31, 33, 64])
   func `a cursor report of another size is none`(_ count: Int) {
     #expect(CursorReport(bytes: [UInt8](repeating: 0, count: count)) == nil)
@@ -160,6 +202,13 @@ let badRequests: [BadRequest] =
     "scanout-control 1 click way 1 2 left left", "scanout-control 1 lights 0", "scanout-control 1 inspect",
     "scanout-control 1 inspect JSON",
     "scanout-control 1 inspect json 0",
+    "scanout-control 1 outputs ", "scanout-control 1 outputs 0", "scanout-control 1 outputs set 0 640",
+    "scanout-control 1 outputs set 0 640 -480", "scanout-control 1 outputs set 0 640x480",
+    "scanout-control 1 outputs set 0 640 480 at", "scanout-control 1 outputs set 0 640 480 at 1",
+    "scanout-control 1 outputs set 0 640 480 at -1 0", "scanout-control 1 outputs set 0 640 480 1 1",
+    "scanout-control 1 outputs add 640", "scanout-control 1 outputs add 640 480 at at 1 1",
+    "scanout-control 1 outputs remove", "scanout-control 1 outputs remove 0 ",
+    "scanout-control 1 outputs remove 99999999999", "scanout-control 1 outputs remove 0 lights",
   ].map { BadRequest(bytes: Array($0.utf8), code: .badRequest) }
   + ["scanout-control 0 cursor 0", "scanout-control 2 cursor 0", "scanout-control 9999999999 x"].map {
     BadRequest(bytes: Array($0.utf8), code: .version)

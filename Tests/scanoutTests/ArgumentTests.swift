@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import DisplayModel
 import ScanoutDevice
 import Testing
 
@@ -28,6 +29,8 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       "--control", "/run/control", "--once")
     #expect(serve.places.map(\.path) == ["/run/gpu"] && serve.control == "/run/control" && serve.once)
     #expect(serve.outputs.map(\.description) == ["1920x1080", "640x480"])
+    let outputs = try serve.outputPreferences()
+    #expect(outputs.map(\.x) == [0, 1920] && outputs.allSatisfy { $0.y == 0 && $0.isEnabled })
   }
 
   @Test func `serve takes where viewers connect`() throws {
@@ -54,7 +57,8 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
     #expect(serve.outputs.isEmpty && serve.control == nil && !serve.once)
     #expect(serve.places.map(\.kind) == [.gpu])
-    #expect(OutputSize.standard.description == "1280x800")
+    #expect(OutputGeometry.standard.description == "1280x800")
+    #expect(try serve.outputPreferences() == [OutputPreference(mode: OutputGeometry.standard.mode)])
   }
 
   @Test func `serve takes the largest picture that a guest may show`() throws {
@@ -128,7 +132,8 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
   @Test(arguments: [
     "", "x", "1920", "1920x", "x1080", "1920x1080x1", "1920X1080", "1920 x 1080", "-1920x1080", "+1920x1080",
     "0x0", "31x600", "800x31", "16385x600", "800x16385", "99999999999999999999x1", "1920×1080", "1e3x800",
-    "0x780x438",
+    "0x780x438", "640x480+", "640x480+1", "640x480+1+", "640x480++1", "640x480+1+1+1", "640x480-1+1",
+    "640x480+1+-1", "640x480+0x1+1", "+1+1", "640x480+99999999999+0", "640x480 +1+1",
     "१९२०x१०८०",
   ])
   func `a bad size is refused with an example of a good one`(_ size: String) throws {
@@ -136,12 +141,41 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     let said = try #require(complaint(["serve", "--vfio-user", "gpu", "--output=\(size)"]))
     #expect(said.code == 64)
     #expect(said.text.contains("--output"))
-    #expect(said.text.contains("1920x1080, each side 32 to 16384"))
+    #expect(said.text.contains("1920x1080+1280+0, each side 32 to 16384"))
   }
 
   @Test(arguments: ["32x32", "16384x16384", "00640x0480"])
   func `sizes at the limits are taken`(_ size: String) throws {
-    #expect(OutputSize(argument: size) != nil)
+    #expect(OutputGeometry(argument: size)?.position == nil)
+    #expect(OutputGeometry(argument: size)?.mode == OutputGeometry(argument: size + "+9999999999+0")?.mode)
+  }
+
+  @Test func `outputs beyond those given are off at the start`() throws {
+    let serve = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "gpu", "--control", "c", "--max-outputs", "16", "--output",
+      "640x480+5+6", "--output", "800x600")
+    let outputs = try serve.outputPreferences()
+    #expect(
+      outputs.count == 16 && outputs.map(\.isEnabled) == [true, true] + Array(repeating: false, count: 14))
+    #expect(outputs[..<2].map { [$0.x, $0.y] } == [[5, 6], [645, 6]])
+    let alone = try parse(
+      ServeCommand.self, "serve", "--vfio-user", "gpu", "--control", "c", "--max-outputs", "2")
+    #expect(try alone.outputPreferences().map(\.isEnabled) == [true, false])
+  }
+
+  @Test func `changes to outputs are sent as sets, removals and additions`() throws {
+    let command = try parse(
+      OutputsCommand.self, "outputs", "--control", "c", "--add", "640x480", "--set", "15=800x600+1+2",
+      "--json",
+      "--remove", "3", "--add", "32x32+3+4", "--set", "0=1280x800")
+    #expect(
+      command.actions == [
+        .set(scanout: 15, width: 800, height: 600, at: OutputPosition(x: 1, y: 2)),
+        .set(scanout: 0, width: 1280, height: 800, at: nil), .remove(scanout: 3),
+        .add(width: 640, height: 480, at: nil), .add(width: 32, height: 32, at: OutputPosition(x: 3, y: 4)),
+      ])
+    #expect(command.json && command.socket.control == "c")
+    #expect(try parse(OutputsCommand.self, "outputs", "--control", "c").actions == [])
   }
 
   @Test func `a device has sixteen outputs at most`() throws {
@@ -197,6 +231,28 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     (["click", "--control", "c"], "say where"),
     (["click", "--control", "c", "5"], "say where"),
     (["click", "--control", "c", "--place", "1"], "--place"),
+    (["serve", "--vfio-user", "a", "--max-outputs", "2"], "--max-outputs needs --control"),
+    (["serve", "--vfio-user", "a", "--control", "c", "--max-outputs", "17"], "a number up to 16"),
+    (["serve", "--vfio-user", "a", "--control", "c", "--max-outputs", "0"], "a number up to 16"),
+    (
+      [
+        "serve", "--vfio-user", "a", "--control", "c", "--max-outputs", "1", "--output", "64x64", "--output",
+        "64x64",
+      ], "not less than there are --output"
+    ),
+    (["serve", "--vfio-user", "keyboard=a", "--control", "c", "--max-outputs", "2"], "goes with a GPU"),
+    (["serve", "--vfio-user", "a", "--output", "64x64+2147483600+0"], "too far off"),
+    (["outputs"], "--control"), (["outputs", "--control", "c", "--set", "0"], "--set"),
+    (["outputs", "--control", "c", "--set", "16=640x480"], "--set"),
+    (["outputs", "--control", "c", "--set=-1=640x480"], "--set"),
+    (["outputs", "--control", "c", "--set", "0=1=640x480"], "--set"),
+    (["outputs", "--control", "c", "--set", "0=31x480"], "--set"),
+    (["outputs", "--control", "c", "--add", "0=640x480"], "--add"),
+    (["outputs", "--control", "c", "--remove", "16"], "no output 16"),
+    (
+      ["outputs", "--control", "c"] + Array(repeatElement(["--remove", "15"], count: 120).joined()),
+      "too many changes"
+    ),
     (["click", "--control", "c", "--place", "1,32768"], "within 0 to 32767"),
     (["click", "--control", "c", "--place", "1,2", "3", "4"], "say where"),
     (["click", "--control", "c", "--button", "thumb", "3", "4"], "--button"),
@@ -227,11 +283,14 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
 
   @Test(
     arguments: [
-      (nil, ["serve", "screenshot", "cursor", "demo", "type", "key", "click", "leds", "share=on"]),
+      (
+        nil, ["serve", "screenshot", "cursor", "outputs", "demo", "type", "key", "click", "leds", "share=on"]
+      ),
       (
         "serve",
         [
-          "--vfio-user <socket>", "--device <kind>", "--output <size>", "--control <socket>", "--once",
+          "--vfio-user <socket>", "--device <kind>", "--output <size>", "--max-outputs <n>",
+          "--control <socket>", "--once",
           "1280x800", "keyboard=SOCKET", "touch", "--transport <kind>", "--pcie", "--doorbell-pages",
           "--without <features>", "0x1010",
         ]
@@ -241,6 +300,10 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
       ("key", ["--control <socket>", "--delay <ms>", "--times <n>", "<keys>", "ctrl+alt+f2"]),
       ("click", ["--control <socket>", "--scanout <n>", "--button <button>", "--place <x,y>", "--by <x,y>"]),
       ("leds", ["--control <socket>", "--json", "caps"]),
+      (
+        "outputs",
+        ["--control <socket>", "--set <n=WxH[+X+Y]>", "--add <WxH[+X+Y]>", "--remove <n>", "--json", "shown"]
+      ),
       ("cursor", ["--control <socket>", "--scanout <n>", "--json", "crc"]), ("demo", ["--png <file>"]),
       (
         "conformance",

@@ -115,6 +115,30 @@ import Testing
     #expect(respond.answer(.lights) == .content([0]))
   }
 
+  @Test func `outputs are told with what is shown there, and changed all or not at all`() throws {
+    let gpu = try DisplayDevice(
+      outputs: try OutputPlan([.standard], count: 3).outputs, memory: GuestMemory())
+    var respond = respond
+    respond.gpu = gpu
+    let first = OutputReport(
+      isEnabled: true, width: 1280, height: 800, x: 0, y: 0, shownWidth: 3, shownHeight: 2)
+    let off = OutputReport(isEnabled: false, width: 1280, height: 800, x: 0, y: 0)
+    #expect(respond.answer(.outputs([])) == .content([first, off, off].flatMap(\.bytes)))
+    let second = OutputReport(isEnabled: true, isAdded: true, width: 640, height: 480, x: 1280, y: 0)
+    #expect(
+      respond.answer(.outputs([.remove(scanout: 2), .add(width: 640, height: 480, at: nil)]))
+        == .content([first, second, off].flatMap(\.bytes)))
+    let before = gpu.outputPreferences
+    for wrong in [OutputAction.remove(scanout: 3), .add(width: 1, height: 1, at: nil)] {
+      guard case .failure = respond.answer(.outputs([.remove(scanout: 0), wrong])) else {
+        Issue.record("\(wrong) is done")
+        continue
+      }
+      #expect(gpu.outputPreferences == before)
+    }
+    #expect(code(.outputs([])) == .noSuchDevice)
+  }
+
   private func code(_ request: ControlRequest) -> ControlFailure.Code? {
     if case .failure(let failure) = respond.answer(request) { failure.code } else { nil }
   }

@@ -124,7 +124,8 @@ final class Process {
       let driver = GPUDriver(machine, ram: memory)
       try driver.bringUp()
       let displays = try #require(try driver.send(.getDisplayInfo).displays)
-      #expect(displays.filter(\.isEnabled).map(\.rect) == [GPURect(0, 0, 640, 480), GPURect(0, 0, 320, 200)])
+      #expect(
+        displays.filter(\.isEnabled).map(\.rect) == [GPURect(0, 0, 640, 480), GPURect(640, 0, 320, 200)])
 
       let framebuffer = try driver.createFramebuffer(width: 101, height: 57, layout: .shuffledPages(seed: 3))
       driver.draw(framebuffer, card.pixel)
