@@ -9,6 +9,7 @@ final class Client {
   private(set) var card: Card?
   private var outputs: [Card.Output] = []
   private var buffers: [Int: FrameBuffer] = [:]
+  private var listener: InputListener?
   /// The image of each output's cursor, which the kernel needs for as long as it is shown.
   private var cursors: [Int: FrameBuffer] = [:]
 
@@ -65,6 +66,13 @@ final class Client {
     case .text: pieces = try TextConsole.text(columns: console.size().columns).map { "row \($0)" }
     case .log(let lines): pieces = log.last(lines).map { "line \($0)" }
     case .trouble: pieces = log.trouble().map { "line \($0)" }
+    case .trace(let categories):
+      try Kernel.write(String(categories), to: "/sys/module/drm/parameters/debug")
+    case .listen:
+      let listener = try InputListener()
+      self.listener = listener
+      pieces = listener.names.map { "input name=\($0)" }
+    case .events(let count): pieces = try listener?.events(count: count).map { "event \($0)" } ?? []
     case .idle(let seconds): Kernel.pause(milliseconds: seconds * 1000)
     case .powerOff: close()
     default: try draw(command)

@@ -41,6 +41,12 @@ public enum GuestCommand: Equatable, Sendable {
   case rng
   /// Reads random numbers from the kernel's hardware source and tells how often each byte came.
   case random(kibibytes: Int)
+  /// Has the kernel's display code log what it does: a sum of DRM's categories of messages, 0 for none.
+  case trace(categories: Int)
+  /// Hears the input devices from now on, and tells their names.
+  case listen
+  /// Waits until that many input events have come since the last time, and tells them.
+  case events(count: Int)
   /// Does nothing for some seconds.
   case idle(seconds: Int)
   case powerOff

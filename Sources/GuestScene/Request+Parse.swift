@@ -29,6 +29,9 @@ extension Request {
     case "poweroff": return .powerOff
     case "log": return .log(lines: try words.small())
     case "random": return .random(kibibytes: try words.small())
+    case "trace": return .trace(categories: try words.small())
+    case "listen": return .listen
+    case "events": return .events(count: try words.small())
     case "idle": return .idle(seconds: try words.small())
     case "print": return .print(bytes: try words.bytes())
     default: return try drawing(name, &words)

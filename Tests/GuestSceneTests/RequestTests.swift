@@ -17,7 +17,8 @@ struct RequestTests {
       ("8 move 0 -20 700", .move(output: 0, x: -20, y: 700)), ("9 hide 0", .hide(output: 0)),
       ("10 print 410a", .print(bytes: [0x41, 0x0a])), ("11 idle 10", .idle(seconds: 10)),
       ("12  log   20 ", .log(lines: 20)), ("13 poweroff", .powerOff), ("14 blank 15", .blank(output: 15)),
-      ("15 rng", .rng), ("16 random 64", .random(kibibytes: 64)),
+      ("15 rng", .rng), ("16 random 64", .random(kibibytes: 64)), ("17 trace 1", .trace(categories: 1)),
+      ("18 listen", .listen), ("19 events 16", .events(count: 16)),
     ])
   func reads(line: String, expected: GuestCommand) throws {
     #expect(try Request(line: line).command == expected)
@@ -35,6 +36,8 @@ struct RequestTests {
       ("7 print 4", .badWord("4", number: 7)), ("8 print 4G", .badWord("4G", number: 8)),
       ("9 move 0 40000 0", .badWord("40000", number: 9)), ("10 idle -1", .badWord("-1", number: 10)),
       ("11 random", .wrongCount(expected: 1, found: 0, number: 11)),
+      ("12 listen 1", .wrongCount(expected: 0, found: 1, number: 12)),
+      ("13 events -1", .badWord("-1", number: 13)),
     ])
   func refuses(line: String, expected: RequestFault) {
     #expect(throws: expected) { try Request(line: line) }

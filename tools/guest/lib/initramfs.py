@@ -9,7 +9,7 @@ depends on, so that no other tool is needed.
 """
 import argparse, lzma, os, stat, struct, sys
 
-WANTED = ("virtio_gpu", "virtio_rng", "virtio_input")
+WANTED = ("virtio_pci", "virtio_gpu", "virtio_rng", "virtio_input", "evdev")
 
 
 def module_files(kernel):

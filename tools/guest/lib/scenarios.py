@@ -333,6 +333,170 @@ def two_outputs(scene):
     scene.ask("close")
 
 
+def hotplug(scene):
+    """Monitors that change, go and come while the guest runs."""
+    if not scene.viewer.changes_outputs:
+        raise Skip("the outputs of QEMU's own device are not changed from here")
+    before = scene.viewer.outputs()
+    if len(before) < 2:
+        raise Skip("the device has one output")
+    whole = [f"{number}={words['w']}x{words['h']}+{words['x']}+{words['y']}" for number, words in enumerate(before)]
+    set_all = [word for setting in whole for word in ("--set", setting)]
+
+    def until(what):
+        """Asks until there is no complaint any more, for the guest needs a moment."""
+        end = time.monotonic() + scene.options.patience
+        while (complaint := what()) is not None:
+            if time.monotonic() > end:
+                raise Wrong(complaint)
+            time.sleep(0.1)
+
+    def guest_finds(number, size):
+        def complaint():
+            pieces = scene.machine.query("info")
+            mine = [(key, words) for key, words in pieces if words.get("index") == str(number)]
+            state = [words["state"] for key, words in mine if key == "output"][0]
+            if size is None:
+                return None if state == "disconnected" else f"output {number} is {state}"
+            preferred = [(int(words["width"]), int(words["height"])) for key, words in mine
+                         if key == "mode" and words["preferred"] == "1"]
+            decoded = [edid.decode(bytes.fromhex(words["bytes"]))["preferred"] for key, words in mine if key == "edid"]
+            if state != "connected" or preferred[:1] != [size] or decoded != [size]:
+                return f"output {number} is {state}, prefers {preferred}, its EDID {decoded}; not {size}"
+        until(complaint)
+
+    def host_sees(number, size):
+        shown = scene.viewer.outputs()[number]["shown"]
+        if shown != (size and {"w": size[0], "h": size[1]}):
+            raise Wrong(f"the host is told that output {number} shows {shown}, not {size}")
+
+    def drawn(number, size, seed):
+        guest_finds(number, size)
+        scene.picture_is(scene.show(number, 1 + number, *size, seed), number)
+        host_sees(number, size)
+
+    def resized():
+        for number, size in enumerate(((1360, 800), (640, 480))):
+            scene.viewer.change_outputs("--set", f"{number}={size[0]}x{size[1]}")
+            drawn(number, size, 801 + number)
+
+    def removed():
+        scene.viewer.change_outputs("--remove", "1")
+        guest_finds(1, None)
+        scene.ask("blank", 1)
+        host_sees(1, None)
+        scene.ask("update", 1, 0, 0, 1360, 800, 803)
+        scene.picture_is(pattern(1360, 800, 803))
+
+    def added():
+        after = scene.viewer.change_outputs("--add", "800x600")
+        if [words["added"] for words in after][:2] != [False, True] or (after[1]["x"], after[1]["y"]) != (1360, 0):
+            raise Wrong(f"output 1 was not added right of the other: {after}")
+        drawn(1, (800, 600), 804)
+        scene.picture_is(pattern(1360, 800, 803))
+
+    def placed():
+        # The driver hands positions to nobody, but tells what it read in the kernel's log.
+        wanted = ("1280x800+1024+16", "1024x768+0+65")
+        scene.viewer.change_outputs(*(word for number, text in enumerate(wanted)
+                                      for word in ("--set", f"{number}={text}")))
+
+        def complaint():
+            # The driver leaves its last line without an end; the kernel shows it once another has come.
+            scene.ask("hide", 0)
+            lines = [piece.rstrip() for piece in scene.ask("log", 400)]
+            read = [[line.partition(f" output {number}: ")[2] for line in lines if f" output {number}: " in line][-1:]
+                    for number in range(2)]
+            return None if read == [[text] for text in wanted] else f"the guest read {read}, not {wanted}"
+        until(complaint)
+
+    def in_haste():
+        # The driver clears the event after it has asked, so a change between the two is easily lost.
+        for number in range(16):
+            scene.viewer.change_outputs("--set", f"0={1000 + 8 * number}x700")
+        guest_finds(0, (1120, 700))
+
+    def as_before():
+        scene.viewer.change_outputs(*set_all)
+        for number, words in enumerate(before):
+            drawn(number, (words["w"], words["h"]), 810 + number)
+    scene.ask("open")
+    scene.ask("trace", 1)
+    try:
+        for name, function in (("resized", resized), ("removed", removed), ("added", added), ("placed", placed),
+                               ("in-haste", in_haste)):
+            scene.case(name, function)
+    finally:
+        scene.viewer.change_outputs(*set_all)
+        scene.ask("trace", 0)
+    scene.case("as-before", as_before)
+    scene.ask("close")
+
+
+# Numbers of Linux's input.h.
+KEY, RELATIVE, ABSOLUTE, SYN = 1, 2, 3, (0, 0, 0)
+
+
+def input_devices(scene):
+    """Keys, clicks and motions from the host, as a program of the guest reads them, and as its console does."""
+    if not scene.viewer.changes_outputs:
+        raise Skip("keys for QEMU's own devices are not struck from here")
+    names = [words["name"].rpartition("-")[2] for key, words in scene.machine.query("listen")]
+    if not {"keyboard", "tablet", "mouse"} <= set(names):
+        raise Skip(f"the guest has not all input devices: {names}")
+
+    def comes(device, wanted, *command):
+        scene.viewer.command_input(*command)
+        events = [(words["device"].rpartition("-")[2], *(int(words[name]) for name in ("type", "code", "value")))
+                  for _, words in scene.machine.query("events", len(wanted))]
+        if events != [(device, *event) for event in wanted]:
+            raise Wrong(f"the guest read {events}")
+
+    def keys():
+        shift, b, a = 42, 48, 30
+        presses = ((shift, 1), (b, 1), (b, 0), (shift, 0), (a, 1), (a, 0))
+        comes("keyboard", [event for key, value in presses for event in ((KEY, key, value), SYN)], "key", "shift+b", "a")
+
+    def pressed(button):
+        return [SYN, (KEY, button, 1), SYN, (KEY, button, 0), SYN]
+
+    def place():
+        comes("tablet", [(ABSOLUTE, 0, 8192), (ABSOLUTE, 1, 24576), *pressed(0x110)], "click", "--place", "8192,24576")
+
+    def pixel():
+        scene.ask("open")
+        scene.picture_is(scene.show(0, 1, 1000, 701, 901))
+        comes("tablet", [(ABSOLUTE, 0, int(640.5 / 1000 * 32768)), (ABSOLUTE, 1, int(400.5 / 701 * 32768)),
+                         *pressed(0x111)], "click", "640", "400", "--button", "right")
+        scene.ask("close")
+
+    def way():
+        comes("mouse", [(RELATIVE, 0, 10), (RELATIVE, 1, -5), *pressed(0x112)], "click", "--by", "10,-5",
+              "--button", "middle")
+
+    def text():
+        line = "Scanout 0.42: \"it's [here]\" {~/a|b} <c> & 100%!"
+        scene.ask("print", b"\x1b[H\x1b[2J".hex())
+        scene.viewer.command_input("type", "--delay", "0", line)
+        end = time.monotonic() + scene.options.patience
+        while (found := scene.ask("text")[0].partition(" ")[2].rstrip()) != line:
+            if time.monotonic() > end:
+                raise Wrong(f"the guest's console echoes {found!r}, not {line!r}")
+            time.sleep(0.1)
+
+    def light():
+        for lit in (True, False):
+            scene.viewer.command_input("key", "capslock")
+            end = time.monotonic() + scene.options.patience
+            while scene.viewer.lights()["caps"] != lit:
+                if time.monotonic() > end:
+                    raise Wrong(f"the Caps Lock light is {'off' if lit else 'on'}, and should not be")
+                time.sleep(0.05)
+    for name, function in (("keys", keys), ("place", place), ("pixel", pixel), ("way", way), ("text", text),
+                           ("light", light)):
+        scene.case(name, function)
+
+
 def drive_again(scene, seed):
     """After the driver came back: a picture of its own proves the device works."""
     gpu = [words for key, words in scene.machine.query("info") if key == "gpu"][0]
@@ -456,7 +620,7 @@ def rng(scene):
 
 
 SCENARIOS = {"info": info, "console": console, "patterns": patterns, "partial": partial, "flips": flips,
-             "cursor": cursor, "two-outputs": two_outputs, "rebind": rebind, "reload": reload,
+             "cursor": cursor, "two-outputs": two_outputs, "hotplug": hotplug, "input": input_devices, "rebind": rebind, "reload": reload,
              "restart": restart, "idle": idle, "rng": rng}
 USUAL = [name for name in SCENARIOS if name not in ("restart", "idle", "rng")]
 FAILURES = (Wrong, GuestFailure, CannotSee)

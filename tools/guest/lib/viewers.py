@@ -19,7 +19,7 @@ def scanout_command():
 
 class ScanoutViewer:
     """Looks through the control socket of a `scanout serve`."""
-    sees_cursor = True
+    sees_cursor = changes_outputs = True
 
     def __init__(self, control, folder):
         self.control, self.folder, self.command = control, folder, scanout_command()
@@ -48,13 +48,20 @@ class ScanoutViewer:
     def lights(self):
         return json.loads(self.run("leds", "--control", self.control, "--json"))
 
+    def outputs(self):
+        return self.change_outputs()
+
+    def change_outputs(self, *words):
+        """The outputs as they are after the change."""
+        return json.loads(self.run("outputs", "--control", self.control, "--json", *words))
+
     def save_png(self, output, path):
         self.run("screenshot", "--control", self.control, "--scanout", str(output), path)
 
 
 class QemuViewer:
     """Looks through QEMU's monitor; QEMU has no cursor in its pictures."""
-    sees_cursor = False
+    sees_cursor = changes_outputs = False
 
     def __init__(self, machine):
         self.machine = machine
