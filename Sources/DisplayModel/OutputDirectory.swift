@@ -1,3 +1,4 @@
+import FrontEndAPI
 import HostThreads
 
 /// What the host wants of each output, and the EDID that says so: asked by the device's thread, changed by any.
