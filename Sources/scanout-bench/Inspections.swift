@@ -5,7 +5,7 @@ import ScanoutDevice
 /// What an inspector costs a device that holds as much as it may: a request that comes then waits for the copying.
 enum Inspections {
   /// Milliseconds for as many resources as there may be.
-  private static let bound = 20.0
+  private static let bound = 60.0
 
   static func run(_ report: inout Report) throws {
     let bench = try Bench(scheduling: .inline)
