@@ -255,6 +255,8 @@ extension GPUCommand {
     case .assignUUID: "RESOURCE_ASSIGN_UUID"
     case .createBlob: "RESOURCE_CREATE_BLOB"
     case .setScanoutBlob: "SET_SCANOUT_BLOB"
+    case .mapBlob: "RESOURCE_MAP_BLOB"
+    case .unmapBlob: "RESOURCE_UNMAP_BLOB"
     case .updateCursor: "UPDATE_CURSOR"
     case .moveCursor: "MOVE_CURSOR"
     case .raw(let type, _): "type \(hex(type))"

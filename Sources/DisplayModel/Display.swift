@@ -54,6 +54,10 @@ package final class Display {
       let resource = try resource(id)
       guard resource.hasBacking else { throw .noBacking }
       resource.detach()
+    case .mapBlob(let id), .unmapBlob(let id):
+      // Without 3D no resource has memory of the host's.
+      _ = try resource(id)
+      throw .notHostMemory
     case .assignUUID(let id): return .uuid(try resource(id).uuid)
     case .updateCursor(let position, let source): try updateCursor(position, source, in: access)
     case .moveCursor(let position):

@@ -37,6 +37,10 @@ package enum DisplayCommand: Sendable, Equatable {
   case attachBacking(ResourceID, [GuestRange])
   /// Takes a resource's pages away.
   case detachBacking(ResourceID)
+  /// Maps a blob of the host's memory where the guest can see it.
+  case mapBlob(ResourceID)
+  /// Takes such a mapping back.
+  case unmapBlob(ResourceID)
   /// A name for a resource that other devices can know it by; the same each time.
   case assignUUID(ResourceID)
   /// Takes the image from a resource, or hides the cursor, and moves it.
@@ -120,6 +124,8 @@ package enum DisplayFault: Error, Equatable, CaseIterable {
   case backingTooShort
   /// The resource is a blob where a picture is wanted, or the reverse.
   case wrongKind
+  /// The resource is no blob of the host's memory, which alone can be mapped; so neither is it mapped.
+  case notHostMemory
   /// The picture's rows overlap, or reach past the end of the blob.
   case badLayout
   /// The resource is larger than a cursor may be, or a blob smaller than one is.

@@ -72,6 +72,8 @@ package enum GPUCommand: Hashable, Sendable {
   case setScanoutBlob(
     GPURect, scanout: UInt32, resource: UInt32, width: UInt32, height: UInt32, format: UInt32, stride: UInt32,
     offset: UInt32)
+  case mapBlob(id: UInt32, offset: UInt64)
+  case unmapBlob(id: UInt32)
   case updateCursor(scanout: UInt32, x: UInt32, y: UInt32, resource: UInt32, hotX: UInt32, hotY: UInt32)
   case moveCursor(scanout: UInt32, x: UInt32, y: UInt32, resource: UInt32 = 0)
   /// Any type with any bytes after the header.
@@ -95,6 +97,8 @@ package enum GPUCommand: Hashable, Sendable {
     case .assignUUID: Request.resourceAssignUUID
     case .createBlob: Request.resourceCreateBlob
     case .setScanoutBlob: Request.setScanoutBlob
+    case .mapBlob: Request.resourceMapBlob
+    case .unmapBlob: Request.resourceUnmapBlob
     case .updateCursor: Request.updateCursor
     case .moveCursor: Request.moveCursor
     case .raw(let type, _): type
@@ -115,6 +119,7 @@ package enum GPUCommand: Hashable, Sendable {
     case .getDisplayInfo: GPULayout.displayInfoSize
     case .getEDID: GPULayout.edidSize
     case .getCapsetInfo, .assignUUID: GPULayout.headerSize + 16
+    case .mapBlob: GPULayout.headerSize + 8
     default: GPULayout.headerSize
     }
   }
@@ -138,9 +143,13 @@ package enum GPUCommand: Hashable, Sendable {
     case .getDisplayInfo:
       break
     case .getEDID(let number), .unref(let number), .detachBacking(let number), .assignUUID(let number),
-      .getCapsetInfo(let number):
+      .getCapsetInfo(let number), .unmapBlob(let number):
       bytes.append32(number)
       bytes.append32(0)
+    case .mapBlob(let id, let offset):
+      bytes.append32(id)
+      bytes.append32(0)
+      bytes.append64(offset)
     case .createResource2D(let id, let format, let width, let height):
       for field in [id, format, width, height] { bytes.append32(field) }
     case .setScanout(let rect, let scanout, let resource):

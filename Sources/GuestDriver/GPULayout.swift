@@ -69,6 +69,8 @@ package enum GPULayout {
     package static let setScanoutBlob: UInt32 = 0x010d
     /// VIRTIO_GPU_CMD_CTX_CREATE
     package static let contextCreate: UInt32 = 0x0200
+    /// VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB
+    package static let resourceMapBlob: UInt32 = 0x0208
     /// VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, the last of the 3D requests
     package static let resourceUnmapBlob: UInt32 = 0x0209
     /// VIRTIO_GPU_CMD_UPDATE_CURSOR

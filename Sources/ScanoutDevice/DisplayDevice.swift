@@ -29,15 +29,20 @@ public final class DisplayDevice: Sendable {
   ///   - memory: where the guest's memory is mapped, now or later.
   ///   - scheduling: who works the rings; a thread of the device's own unless said otherwise.
   ///   - pci: how the function appears on the bus.
-  ///   - limits: what the guest may make the device hold.
+  ///   - limits: what the guest may make the device hold and show.
+  ///   - hostVisibleMemory: bytes of the region that blobs of host memory could be mapped into, a power of two of at
+  ///     least 4096, in BAR 2; 0: there is none. Without 3D there is no such memory, so the region stays empty. A
+  ///     function that is legacy alone has no place for it.
   ///   - log: hears of requests that the device refused, on the device's thread, at a bounded rate.
   /// - Throws: `HostError` when the system has no memory or no thread to give.
   public init(
     outputs: [OutputPreference], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
-    gpu = try GPUDevice(outputs: outputs, memory: memory, limits: limits, log: log)
+    gpu = try GPUDevice(
+      outputs: outputs, memory: memory, limits: limits,
+      hostVisibleMemory: pci.transport == .legacy ? 0 : hostVisibleMemory, log: log)
     self.memory = memory
     var pci = pci
     // Requires blobs, so it goes with them (virtio 1.4 §5.7.3).

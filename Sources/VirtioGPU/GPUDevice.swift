@@ -17,6 +17,7 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   /// What a guest is told.
   private let outputs: OutputDirectory
   private let wishes: Lock<Wishes>
+  package let sharedMemory: [SharedMemoryRegion]
 
   /// What the host wants of the outputs, whether or not it can be shown, and how a guest hears of a change.
   private struct Wishes {
@@ -33,11 +34,13 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   ///   - outputs: what the host wants of each output, as many as `outputCounts` allows; lowered to the limits' largest.
   ///   - memory: the guest's, which front-ends read blobs from; the same that the rings are in.
   ///   - limits: what a guest may make it hold.
+  ///   - hostVisibleMemory: bytes of the region that blobs of host memory could be mapped into, a power of two of at
+  ///     least 4096; 0: there is none.
   ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
   /// - Throws: `HostError` when the host has no memory for its buffers.
   public init(
     outputs: [OutputPreference], memory: GuestMemory, limits: DisplayLimits = DisplayLimits(),
-    log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
     let budget = MemoryBudget(limit: limits.memory)
@@ -49,12 +52,17 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
       outputs: directory, memory: memory, limits: limits, budget: budget, publisher: publisher)
     guard
       let handler = RequestHandler(
-        display: display, limits: limits, budget: budget, counters: counters, log: log.map { RefusalLog($0) })
+        display: display,
+        decoder: RequestDecoder(limits: limits, hasHostVisibleMemory: hostVisibleMemory > 0),
+        budget: budget, counters: counters, log: log.map { RefusalLog($0) })
     else { throw HostError(operation: "buffers of the GPU device", errno: 12) }  // ENOMEM
     self.handler = handler
     self.publisher = publisher
     self.budget = budget
     self.outputs = directory
+    sharedMemory =
+      hostVisibleMemory == 0
+      ? [] : [SharedMemoryRegion(id: Self.hostVisibleID, size: hostVisibleMemory)]
     wishes = Lock(Wishes(preferences: outputs))
     publisher.whenLimitsChange { [weak self] in self?.followLimits() }
   }
@@ -126,6 +134,9 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
 }
 
 extension GPUDevice {
+  /// VIRTIO_GPU_SHM_ID_HOST_VISIBLE (virtio 1.4 §5.7.5)
+  private static let hostVisibleID: UInt8 = 1
+
   /// GPU (virtio 1.4 §5.7.1).
   package var deviceID: UInt16 { 16 }
 

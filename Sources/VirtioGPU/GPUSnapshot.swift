@@ -80,6 +80,8 @@ extension RequestType {
     case .resourceAssignUUID: "RESOURCE_ASSIGN_UUID"
     case .resourceCreateBlob: "RESOURCE_CREATE_BLOB"
     case .setScanoutBlob: "SET_SCANOUT_BLOB"
+    case .resourceMapBlob: "RESOURCE_MAP_BLOB"
+    case .resourceUnmapBlob: "RESOURCE_UNMAP_BLOB"
     case .updateCursor: "UPDATE_CURSOR"
     case .moveCursor: "MOVE_CURSOR"
     }

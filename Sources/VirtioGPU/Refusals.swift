@@ -7,7 +7,7 @@ public enum RefusalKind: Int, Sendable, CaseIterable {
     badBlob, noRoom
   case noSuchScanout, noSuchResource, resourceExists, badDimension, outOfMemory, badRectangle
   case noBacking, backingExists, backingNotMapped, backingTooShort, wrongKind, badLayout
-  case badCursorSize, badHotSpot, beyondLimit
+  case badCursorSize, badHotSpot, beyondLimit, notHostMemory
 }
 
 /// One refused request, as a log gets to see it.

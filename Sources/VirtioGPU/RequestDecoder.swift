@@ -7,6 +7,8 @@ import GuestRAM
 /// It sees a private copy, looks nothing up, and returns commands that are well-formed.
 struct RequestDecoder {
   let limits: DisplayLimits
+  /// Whether the driver finds a region that blobs could be mapped into.
+  var hasHostVisibleMemory = false
 
   /// What the header says has to be done, if the request may come on this queue and is long enough.
   func requestType(
@@ -14,6 +16,7 @@ struct RequestDecoder {
   ) throws(RequestFault) -> RequestType {
     guard let type = RequestType(rawValue: header.type) else { throw .unknownType(header.type) }
     guard type.queue == queue else { throw .wrongQueue(header.type) }
+    guard hasHostVisibleMemory || !type.needsHostVisibleMemory else { throw .unknownType(header.type) }
     guard header.flags & ControlHeader.ringIndexFlag == 0 else { throw .ringIndexNotOffered }
     guard byteCount >= type.size else { throw .truncated }
     return type
@@ -58,6 +61,9 @@ struct RequestDecoder {
     case .resourceAssignUUID: return .assignUUID(try at.resourceID(request))
     case .resourceCreateBlob: return try createBlob(request, &at)
     case .setScanoutBlob: return try setScanoutBlob(request, &at)
+    // Where in the region does not matter: there is nothing to be mapped.
+    case .resourceMapBlob: return .mapBlob(try at.resourceID(request))
+    case .resourceUnmapBlob: return .unmapBlob(try at.resourceID(request))
     case .resourceDetachBacking: return .detachBacking(try at.resourceID(request))
     case .updateCursor, .moveCursor: return try CursorDecoder.decode(request, type)
     }

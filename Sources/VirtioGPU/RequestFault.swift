@@ -45,6 +45,7 @@ enum RequestFault: Error, Equatable {
       // Of the codes that there are the one for a parameter: the scanout exists, and nothing that the driver could free
       // would make the picture fit.
       case .beyondLimit: .invalidParameter
+      case .notHostMemory: .invalidParameter
       case .badDimension, .badRectangle, .backingTooShort, .wrongKind, .badLayout, .badCursorSize,
         .badHotSpot:
         .invalidParameter
@@ -76,6 +77,7 @@ enum RequestFault: Error, Equatable {
       case .outOfMemory: .outOfMemory
       case .badRectangle: .badRectangle
       case .beyondLimit: .beyondLimit
+      case .notHostMemory: .notHostMemory
       case .noBacking: .noBacking
       case .backingExists: .backingExists
       case .backingNotMapped: .backingNotMapped

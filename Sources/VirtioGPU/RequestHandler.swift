@@ -14,11 +14,12 @@ struct RequestHandler: ~Copyable {
 
   /// nil when the host has no memory for the buffers.
   init?(
-    display: Display, limits: DisplayLimits, budget: MemoryBudget, counters: RefusalCounters, log: RefusalLog?
+    display: Display, decoder: RequestDecoder, budget: MemoryBudget, counters: RefusalCounters,
+    log: RefusalLog?
   ) {
     guard let request = RequestBuffer(budget: budget), let response = ResponseEncoder() else { return nil }
     self.display = display
-    decoder = RequestDecoder(limits: limits)
+    self.decoder = decoder
     self.counters = counters
     self.log = log
     self.request = request

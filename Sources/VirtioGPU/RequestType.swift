@@ -1,7 +1,7 @@
 import DisplayModel
 import VirtioCore
 
-/// The requests of a 2D device (virtio 1.4 §5.7.6.7), by their value on the wire.
+/// The requests of a device without 3D (virtio 1.4 §5.7.6.7), by their value on the wire.
 enum RequestType: UInt32, CaseIterable {
   /// VIRTIO_GPU_CMD_GET_DISPLAY_INFO
   case getDisplayInfo = 0x0100
@@ -27,6 +27,10 @@ enum RequestType: UInt32, CaseIterable {
   case resourceCreateBlob = 0x010c
   /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB
   case setScanoutBlob = 0x010d
+  /// VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB
+  case resourceMapBlob = 0x0208
+  /// VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB
+  case resourceUnmapBlob = 0x0209
   /// VIRTIO_GPU_CMD_UPDATE_CURSOR
   case updateCursor = 0x0300
   /// VIRTIO_GPU_CMD_MOVE_CURSOR
@@ -45,8 +49,10 @@ enum RequestType: UInt32, CaseIterable {
   var size: Int {
     switch self {
     case .getDisplayInfo: 24
-    case .resourceUnref, .resourceAttachBacking, .resourceDetachBacking, .getEDID, .resourceAssignUUID: 32
-    case .resourceCreate2D: 40
+    case .resourceUnref, .resourceAttachBacking, .resourceDetachBacking, .getEDID, .resourceAssignUUID,
+      .resourceUnmapBlob:
+      32
+    case .resourceCreate2D, .resourceMapBlob: 40
     case .setScanout, .resourceFlush: 48
     case .transferToHost2D, .resourceCreateBlob, .updateCursor, .moveCursor: 56
     case .setScanoutBlob: 96
@@ -70,10 +76,13 @@ enum RequestType: UInt32, CaseIterable {
     switch self {
     case .getEDID: GPUDevice.edidFeature
     case .resourceAssignUUID: GPUDevice.uuidFeature
-    case .resourceCreateBlob, .setScanoutBlob: GPUDevice.blobFeature
+    case .resourceCreateBlob, .setScanoutBlob, .resourceMapBlob, .resourceUnmapBlob: GPUDevice.blobFeature
     default: nil
     }
   }
+
+  /// Whether it is there with the host visible memory region alone (virtio 1.4 §5.7.5).
+  var needsHostVisibleMemory: Bool { self == .resourceMapBlob || self == .resourceUnmapBlob }
 }
 
 /// The queues of a GPU device (virtio 1.4 §5.7.2), by their number.

@@ -119,7 +119,7 @@ struct ServeCommand: ParsableCommand {
     guard outputs.count <= 16 else {
       throw ValidationError("--output is given \(outputs.count) times, but a device has 16 scanouts at most")
     }
-    try gpu.validate(outputs)
+    try gpu.validate(outputs, bus)
     if let maxOutputs {
       guard max(1, outputs.count)...16 ~= maxOutputs else {
         throw ValidationError("--max-outputs is a number up to 16, and not less than there are --output")

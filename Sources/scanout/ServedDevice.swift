@@ -29,14 +29,16 @@ struct ServedDevice: Sendable {
   /// - Parameters:
   ///   - outputs: what is wanted of 1 to 16 outputs.
   ///   - limits: what the guest may make it hold and show.
+  ///   - hostVisibleMemory: bytes of the region for blobs of host memory; 0: there is none.
   ///   - pictures: attached to it; to be detached by the caller.
   ///   - bus: how it appears to the guest.
   static func gpu(
-    outputs: [OutputPreference], limits: DisplayLimits = DisplayLimits(), shownBy pictures: PictureFrontEnd,
+    outputs: [OutputPreference], limits: DisplayLimits = DisplayLimits(), hostVisibleMemory: UInt64 = 0,
+    shownBy pictures: PictureFrontEnd,
     bus: VirtioPCIOptions = VirtioPCIOptions(), logger: Logger
   ) throws -> ServedDevice {
     let device = try DisplayDevice(
-      outputs: outputs, memory: GuestMemory(), pci: bus, limits: limits
+      outputs: outputs, memory: GuestMemory(), pci: bus, limits: limits, hostVisibleMemory: hostVisibleMemory
     ) { refused in
       logger.notice(
         "a request of the guest was refused",
@@ -69,7 +71,9 @@ struct ServedDevice: Sendable {
       let pictures = PictureFrontEnd()
       asked.frontEnd = pictures
       let served = try gpu(
-        outputs: outputs, limits: options.limits, shownBy: pictures, bus: bus, logger: logger)
+        outputs: outputs, limits: options.limits,
+        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, shownBy: pictures, bus: bus,
+        logger: logger)
       asked.gpu = served.display
       return served
     case .entropy: return try entropy(bus: bus)

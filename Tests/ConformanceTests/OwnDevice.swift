@@ -14,12 +14,14 @@ import VfioUser
 enum OwnDevice {
   /// A GPU in this process, whose outputs are seen.
   static func inProcess(
-    _ options: VirtioPCIOptions = VirtioPCIOptions(), outputs: Int = 2, scheduling: Scheduling = .ownThread
+    _ options: VirtioPCIOptions = VirtioPCIOptions(), outputs: Int = 2, scheduling: Scheduling = .ownThread,
+    hostVisibleMemory: UInt64 = 0
   ) throws -> InProcessTarget {
     let mode = try #require(OutputMode(width: 640, height: 480))
     return InProcessTarget { memory in
       let device = try DisplayDevice(
-        outputs: Array(repeating: mode, count: outputs), memory: memory, scheduling: scheduling, pci: options)
+        outputs: Array(repeating: mode, count: outputs), memory: memory, scheduling: scheduling, pci: options,
+        hostVisibleMemory: hostVisibleMemory)
       return InProcessTarget.Device(
         device.function, viewer: try DisplayViewer { try device.attach($0) }, change: device.changeFirstOutput
       )

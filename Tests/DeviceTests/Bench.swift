@@ -31,10 +31,12 @@ final class Bench {
 
   init(
     _ path: DevicePath, outputs: [(width: Int, height: Int)] = [(1024, 768)],
-    pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits()
+    pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
+    hostVisibleMemory: UInt64 = 0
   ) throws {
     self.path = path
-    device = try TestDevice(outputs: outputs, pci: pci, limits: limits)
+    device = try TestDevice(
+      outputs: outputs, pci: pci, limits: limits, hostVisibleMemory: hostVisibleMemory)
     machine = try device.machine(path)
     ram = GuestRAMImage()
     let main = try RAMBlock(base: Self.ramBase, size: Self.ramSize)

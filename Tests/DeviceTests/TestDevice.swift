@@ -22,10 +22,11 @@ final class TestDevice {
 
   init(
     outputs: [(width: Int, height: Int)], pci: VirtioPCIOptions = VirtioPCIOptions(),
-    limits: DisplayLimits = DisplayLimits()
+    limits: DisplayLimits = DisplayLimits(), hostVisibleMemory: UInt64 = 0
   ) throws {
     let modes = try outputs.map { try #require(OutputMode(width: $0.width, height: $0.height)) }
-    device = try DisplayDevice(outputs: modes, memory: memory, pci: pci, limits: limits)
+    device = try DisplayDevice(
+      outputs: modes, memory: memory, pci: pci, limits: limits, hostVisibleMemory: hostVisibleMemory)
     channel = try device.attach(frontEnd)
   }
 

@@ -47,6 +47,17 @@ import Testing
       size: MemoryLayout<virtio_gpu_resource_unref>.size,
       fields: [(MemoryLayout<virtio_gpu_resource_unref>.offset(of: \.resource_id), 4, 9)]),
     Row(
+      name: "RESOURCE_MAP_BLOB", command: .mapBlob(id: 9, offset: 0x0102_0304_0506_0708),
+      type: VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, size: MemoryLayout<virtio_gpu_resource_map_blob>.size,
+      fields: [
+        (MemoryLayout<virtio_gpu_resource_map_blob>.offset(of: \.resource_id), 4, 9),
+        (MemoryLayout<virtio_gpu_resource_map_blob>.offset(of: \.offset), 8, 0x0102_0304_0506_0708),
+      ]),
+    Row(
+      name: "RESOURCE_UNMAP_BLOB", command: .unmapBlob(id: 9), type: VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB,
+      size: MemoryLayout<virtio_gpu_resource_unmap_blob>.size,
+      fields: [(MemoryLayout<virtio_gpu_resource_unmap_blob>.offset(of: \.resource_id), 4, 9)]),
+    Row(
       name: "SET_SCANOUT", command: .setScanout(rect, scanout: 5, resource: 6),
       type: VIRTIO_GPU_CMD_SET_SCANOUT, size: MemoryLayout<virtio_gpu_set_scanout>.size,
       fields: rectFields(MemoryLayout<virtio_gpu_set_scanout>.offset(of: \.r)) + [

@@ -18,6 +18,8 @@ import Testing
       (.resourceAssignUUID, VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
       (.resourceCreateBlob, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
       (.setScanoutBlob, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
+      (.resourceMapBlob, VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB),
+      (.resourceUnmapBlob, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB),
       (.updateCursor, VIRTIO_GPU_CMD_UPDATE_CURSOR), (.moveCursor, VIRTIO_GPU_CMD_MOVE_CURSOR),
     ]
     for (type, value) in rows { #expect(type.rawValue == value.rawValue) }
@@ -32,7 +34,8 @@ import Testing
       (.resourceAttachBacking, abi_size_attach()), (.resourceDetachBacking, abi_size_detach()),
       (.getEDID, abi_size_get_edid()), (.resourceAssignUUID, abi_size_assign_uuid()),
       (.resourceCreateBlob, abi_size_create_blob()),
-      (.setScanoutBlob, abi_size_set_scanout_blob()), (.updateCursor, abi_size_cursor()),
+      (.setScanoutBlob, abi_size_set_scanout_blob()), (.resourceMapBlob, abi_size_map_blob()),
+      (.resourceUnmapBlob, abi_size_unmap_blob()), (.updateCursor, abi_size_cursor()),
       (.moveCursor, abi_size_cursor()),
     ]
     for (type, size) in rows { #expect(type.size == size) }

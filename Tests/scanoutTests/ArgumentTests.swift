@@ -79,6 +79,30 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     #expect(complaint(["serve", "--vfio-user", "gpu", "--max-mode", "31x480"]) != nil)
   }
 
+  @Test(arguments: [("4096", 4096), ("4K", 4096), ("256M", 1 << 28), ("8G", 8 << 30), ("1T", 1 << 40)])
+  func `serve takes a region for blobs of host memory`(_ row: (text: String, byteCount: UInt64)) throws {
+    let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu", "--host-visible-memory", row.text)
+    #expect(serve.gpu.hostVisibleMemory?.byteCount == row.byteCount)
+  }
+
+  @Test(
+    arguments: [
+      "0", "4095", "2K", "3M", "2T", "1025G", "1P", "M", "", "-4K", "+4K", "4k", "99999999999999", "1.0M",
+    ])
+  func `a region that is no power of two from 4 KiB to 1 TiB is refused`(_ text: String) {
+    #expect(complaint(["serve", "--vfio-user", "gpu", "--host-visible-memory", text]) != nil)
+  }
+
+  @Test func `a region goes with a GPU that modern drivers find`() throws {
+    let plain = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu")
+    #expect(plain.gpu.hostVisibleMemory == nil)
+    let region = ["--host-visible-memory", "4K"]
+    let legacy = try #require(complaint(["serve", "--vfio-user", "gpu", "--transport", "legacy"] + region))
+    #expect(legacy.text.contains("--host-visible-memory is for the modern interface"))
+    let entropy = try #require(complaint(["serve", "--vfio-user", "r", "--device", "entropy"] + region))
+    #expect(entropy.text.contains("--host-visible-memory goes with a GPU"))
+  }
+
   @Test(arguments: DeviceKind.allCases)
   func `serve takes each kind of device by name, beside its socket or before it`(_ kind: DeviceKind) throws {
     let apart = try parse(ServeCommand.self, "serve", "--vfio-user", "a/b=c", "--device", kind.rawValue)

@@ -50,6 +50,29 @@ extension ConformanceSuite {
     },
 
     ConformanceCase(
+      "gpu.blob-of-guest-memory-is-not-mapped", ["5.7.6.7-4"], needs: needs,
+      tried:
+        "with a host visible region, RESOURCE_MAP_BLOB and RESOURCE_UNMAP_BLOB of what is no host memory: no "
+        + "resource, one that is no blob, a blob of guest memory; inside the region, at its end and far behind",
+      expected: "an error response for each, and the blob is what it was"
+    ) { bench in
+      guard bench.inventory.virtioStructures.contains(where: { $0.type == 8 && $0.identifier == 1 }) else {
+        throw NotApplicable("the device has no host visible memory region")
+      }
+      let probe = try BlobProbe(bench)
+      let blob = try probe.blob(64, 64), picture = try probe.base.framebuffer(64, 64)
+      for id in [0, 0x7fff_0000, picture.resource, blob.resource] {
+        for offset: UInt64 in [0, 4096, 1 << 40, .max - 4095] {
+          try probe.base.fail(.mapBlob(id: id, offset: offset), "of resource \(id) at \(hex(offset))")
+        }
+        try probe.base.fail(.unmapBlob(id: id), "of resource \(id)")
+      }
+      try probe.show(blob)
+      try probe.base.flush(blob)
+      return "errors"
+    },
+
+    ConformanceCase(
       "gpu.blob-scanout-errors", ["5.7.6.8-17", "5.7.6.7-4"], needs: needs,
       tried: "SET_SCANOUT_BLOB on scanouts past num_scanouts, and of a resource that does not exist",
       expected: "an error response for each"

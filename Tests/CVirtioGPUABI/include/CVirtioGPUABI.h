@@ -13,6 +13,8 @@
 ABI_SIZE(header, virtio_gpu_ctrl_hdr)
 ABI_SIZE(cursor, virtio_gpu_update_cursor)
 ABI_SIZE(unref, virtio_gpu_resource_unref)
+ABI_SIZE(map_blob, virtio_gpu_resource_map_blob)
+ABI_SIZE(unmap_blob, virtio_gpu_resource_unmap_blob)
 ABI_SIZE(create, virtio_gpu_resource_create_2d)
 ABI_SIZE(set_scanout, virtio_gpu_set_scanout)
 ABI_SIZE(flush, virtio_gpu_resource_flush)
