@@ -80,15 +80,15 @@ class Person:
         places = ((2 * at + 1) * (LARGEST + 1) // (2 * side) for at, side in zip((x, y), area))
         self.viewer.command_input("click", "--place", ",".join(map(str, places)), *(options or ("--button", "none")))
 
-    def drag(self, start, end, point, look, steps=8):
+    @staticmethod
+    def drag(start, end, point, taken, moved, steps=8):
         """Presses at one place, goes on to another and lets go there.
 
-        A guest's program decides by the press what is to become of the motion, and shows so by the pointer's look:
-        motions before that would be lost. `point` points, `look` tells the look.
+        `point` points; `taken` and `moved` wait until the guest has done something about the press and the motions.
         """
-        before = look()
         point(*start, "--press")
-        self.until(lambda: look() != before)
+        taken()
         for step in range(1, steps + 1):
             point(*(a + (b - a) * step // steps for a, b in zip(start, end)))
+        moved()
         point(*end, "--release")

@@ -23,6 +23,10 @@ class XorgDesk(Desk):
     def pointer_look(self):
         return [self.person.viewer.cursor(output).get("crc") for output in range(len(self.sizes))]
 
+    def taken(self, look):
+        """jwm takes the first motion that it sees for the start, and shows by the pointer that it looks."""
+        self.person.until(lambda: self.pointer_look() != look)
+
     def window(self):
         """The terminal with its frame."""
         text = "\n".join(self.ask("xwininfo -name xterm; xprop -name xterm _NET_FRAME_EXTENTS"))
@@ -67,7 +71,8 @@ class XorgDesk(Desk):
 
     def pointer(self):
         """The device's own cursor: its hot spot is where the pointer is, and the arrow's tip in the picture."""
-        places = [(0, 400, 300), (0, 0, 0), (0, 1279, 400), (1, 0, 100), (1, 512, 384), (1, 1023, 767), (0, 640, 799)]
+        places = [(0, 400, 300), (0, 0, 0), (0, 1279, 400), (1, 0, 100), (1, 512, 384), (1, 1023, 767), (0, 640, 799),
+                  (0, 640, 400)]
         for output, x, y in places:
             self.point(x + output * self.sizes[0][0], y)
             self.person.until(lambda: self.arrow_is_at(output, x, y), 20)
