@@ -63,6 +63,19 @@ struct LibraryClient: ~Copyable {
   /// Whether it can be told of another size.
   var canResize: Bool { unsafe client.pointee.useNewFBSize != 0 }
 
+  /// Whether it knows of screens, and can wish for others.
+  var knowsScreens: Bool { unsafe client.pointee.useExtDesktopSize != 0 }
+
+  /// Tells it of size and screens with the next update, if it knows of screens.
+  ///
+  /// - Parameter reason: the protocol's number: 0 for the server's side, 1 for the viewer's own wish, 2 for another's.
+  func tellScreens(reason: Int) {
+    guard knowsScreens else { return }
+    unsafe client.pointee.requestedDesktopSizeChange = CInt(clamping: reason)
+    unsafe client.pointee.lastDesktopSizeChangeError = 0
+    unsafe client.pointee.newFBSizePending = -1
+  }
+
   /// What it has offered that the library does not know.
   var offeredExtensions: Set<ViewerExtension> { unsafe LibraryExtensions.offered(by: client) }
 
@@ -101,9 +114,8 @@ struct LibraryClient: ~Copyable {
     unsafe client.pointee.cursorWasChanged = 1
   }
 
-  /// The pointer is elsewhere, given inside the frame buffer; told to viewers that let it be moved.
+  /// The pointer is elsewhere, given inside the frame buffer; told to viewers that let it be moved, as soon as they do.
   func movePointer(x: Int, y: Int) {
-    guard unsafe client.pointee.enableCursorPosUpdates != 0 else { return }
     unsafe client.pointee.screen.pointee.cursorX = CInt(clamping: x)
     unsafe client.pointee.screen.pointee.cursorY = CInt(clamping: y)
     // Equal on both sides, or the library would draw the cursor anew where it was and is.

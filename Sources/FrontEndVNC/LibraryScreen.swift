@@ -9,6 +9,13 @@ import Glibc
 @safe
 struct LibraryScreen: ~Copyable {
   let pointer: rfbScreenInfoPtr
+  /// What the library tells viewers of screens; it has the address.
+  private let list: UnsafeMutablePointer<ScreenList>
+
+  /// Monitors that the picture is made of.
+  private struct ScreenList {
+    var screens: [rfbExtDesktopScreen]
+  }
 
   /// What every screen begins as. The library makes one only: making another sets up a lock anew that all viewers
   /// of the process share.
@@ -33,6 +40,8 @@ struct LibraryScreen: ~Copyable {
   }
 
   /// A screen that shows `frameBuffer`; nil without memory.
+  ///
+  /// It tells of no monitors before `setScreens`.
   ///
   /// - Parameter name: what viewers show as their title; it lives as long as the screen.
   init?(showing frameBuffer: borrowing FrameBuffer, name: UnsafePointer<CChar>) {
@@ -60,13 +69,43 @@ struct LibraryScreen: ~Copyable {
       // The viewer's thread put the address of its living cursor there.
       return unsafe cursor.assumingMemoryBound(to: rfbCursor.self)
     }
+    unsafe list = .allocate(capacity: 1)
+    unsafe list.initialize(to: ScreenList(screens: []))
+    unsafe screen.pointee.screenData = UnsafeMutableRawPointer(list)
+    unsafe screen.pointee.numberOfExtDesktopScreensHook = { client in
+      CInt(clamping: unsafe LibraryScreen.list(of: client)?.pointee.screens.count ?? 0)
+    }
+    unsafe screen.pointee.getExtDesktopScreenHook = { index, screen, client in
+      guard let list = unsafe LibraryScreen.list(of: client), let screen = unsafe screen,
+        unsafe list.pointee.screens.indices.contains(Int(index))
+      else { return 0 }
+      // The library's own local variable.
+      unsafe screen.pointee = list.pointee.screens[Int(index)]
+      return -1
+    }
     unsafe pointer = screen
     setFormat()
+  }
+
+  /// The list of a client's screen, which lives as long as that.
+  private static func list(of client: rfbClientPtr?) -> UnsafeMutablePointer<ScreenList>? {
+    unsafe client?.pointee.screen.pointee.screenData?.assumingMemoryBound(to: ScreenList.self)
+  }
+
+  /// The monitors that the picture is made of, by their numbers.
+  func setScreens(_ screens: [DesktopWish.Screen]) {
+    unsafe list.pointee.screens = screens.map { screen in
+      rfbExtDesktopScreen(
+        id: screen.id, x: UInt16(clamping: screen.area.x), y: UInt16(clamping: screen.area.y),
+        width: UInt16(clamping: screen.area.width), height: UInt16(clamping: screen.area.height), flags: 0)
+    }
   }
 
   deinit {
     // No client is left, so this frees the screen and what the library hung on it.
     unsafe rfbScreenCleanup(pointer)
+    unsafe list.deinitialize(count: 1)
+    unsafe list.deallocate()
   }
 
   /// The one layout of finished pixels as the library spells it: little-endian words 0x00RRGGBB.

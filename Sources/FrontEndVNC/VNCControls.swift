@@ -36,7 +36,29 @@ public struct VNCDesk: Sendable {
 
   /// All outputs at the moment.
   public var outputs: @Sendable () -> [Output]
+  /// Changes what the host wants of one output: a wish of nil wants it off. nil where viewers may not.
+  public var setOutput: (@Sendable (Int, Wish?) -> Void)?
+  /// What either side of an output may be.
+  public var sides = 1...0xffff
 
-  /// A desk.
+  /// What a viewer wants of an output.
+  public struct Wish: Sendable, Equatable {
+    /// Pixels across.
+    public var width: Int
+    /// Pixels down.
+    public var height: Int
+    /// Its left edge and its top; nil leaves them as they are.
+    public var place: Place?
+
+    /// Where an output is to be.
+    public struct Place: Sendable, Equatable {
+      /// Pixels from the left.
+      public var x: UInt32
+      /// Pixels from the top.
+      public var y: UInt32
+    }
+  }
+
+  /// A desk that viewers may not change.
   public init(outputs: @escaping @Sendable () -> [Output]) { self.outputs = outputs }
 }

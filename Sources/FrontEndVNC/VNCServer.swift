@@ -41,6 +41,7 @@ public final class VNCServer: Sendable {
     /// nil for all.
     let output: Int?
     let controls: VNCControls
+    let wishes = DesktopWishes()
     let password: VNCPassword?
     let limits: Limits
     let name: Name

@@ -78,12 +78,17 @@ final class Viewer: DisplayFrontEnd, Visitor {
       return setup.report(VNCReport(weight: .notice, text: "a viewer cannot have its input taken: \(error)"))
     }
     defer { input.detach() }
-    guard var session = ViewerSession(socket, channel, input, setup) else {
+    guard var session = ViewerSession(socket, channel, input, setup, for: ObjectIdentifier(self)) else {
       return setup.report(VNCReport(weight: .notice, text: "no memory or descriptors for another viewer"))
     }
     while !state.withLock({ $0.isStopped }), session.isOpen {
-      guard let isReadable = sleep(until: session.isInitialised ? nil : deadline) else { return }
-      if isReadable, !session.takeMessage() { return }
+      switch sleep(until: session.isInitialised ? session.due : deadline) {
+      case .message: if !session.takeMessage() { return }
+      case .change: break
+      case .late: if !session.isInitialised { return }
+      case .failed: return
+      }
+      session.passDueWish()
       if !session.update() { return }
     }
   }
@@ -101,10 +106,11 @@ final class Viewer: DisplayFrontEnd, Visitor {
   /// nice value of its own, and 0 names the calling one.
   static func stepBack() { _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, 10) }
 
-  /// Sleeps until the viewer has sent something or the display has changed; nil when the deadline has passed.
-  ///
-  /// - Returns: whether there is something to read.
-  private func sleep(until deadline: Int64?) -> Bool? {
+  /// Why the thread is awake.
+  private enum Awakening { case message, change, late, failed }
+
+  /// Sleeps until the viewer has sent something, something has changed, or the deadline has passed.
+  private func sleep(until deadline: Int64?) -> Awakening {
     var polled = [
       pollfd(fd: socket.descriptor.raw, events: Int16(POLLIN), revents: 0),
       pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
@@ -112,9 +118,9 @@ final class Viewer: DisplayFrontEnd, Visitor {
     let left = deadline.map { CInt(clamping: max(0, $0 - Clock.now())) } ?? -1
     // Two entries, the array's size.
     let count = unsafe poll(&polled, 2, left)
-    if count == 0 || count < 0 && errno != EINTR { return nil }
-    guard count > 0 else { return false }
+    if count == 0 { return .late }
+    guard count > 0 else { return errno == EINTR ? .change : .failed }
     if polled[1].revents != 0 { wakeUp.clear() }
-    return polled[0].revents != 0
+    return polled[0].revents != 0 ? .message : .change
   }
 }

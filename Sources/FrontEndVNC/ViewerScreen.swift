@@ -15,12 +15,20 @@ struct ViewerScreen: ~Copyable {
   private var layout: DeskLayout
   /// Whose cursor is shown.
   private var cursorOutput: Int
+  /// Tells why the picture has a size now; see `DesktopWishes.reason`.
+  private let reason: (_ size: (Int, Int)) -> Int
 
   /// What is shown before the guest shows anything.
   private static let standard = (width: 640, height: 480)
 
   /// Makes the picture as it is now and hands the connection to the library; nil without memory or descriptors.
-  init?(_ socket: ViewerSocket, _ channel: any DisplayChannel, _ setup: VNCServer.Setup) {
+  ///
+  /// - Parameter viewer: whose wishes are its own.
+  init?(
+    _ socket: ViewerSocket, _ channel: any DisplayChannel, _ setup: VNCServer.Setup,
+    for viewer: ObjectIdentifier
+  ) {
+    reason = { setup.wishes.reason(ofSize: $0, for: viewer) }
     let indices = setup.output.map { [$0] } ?? Array(0..<channel.outputCount)
     outputs = indices.map { index in
       channel.takeChanges(ofOutput: index)?.output ?? OutputDescription(index: index, width: 0, height: 0)
@@ -39,8 +47,23 @@ struct ViewerScreen: ~Copyable {
     self.setup = setup
     self.layout = layout
     cursorOutput = outputs.first?.index ?? 0
+    self.screen.setScreens(screens)
     showCursor(changed: outputs.map(\.index))
   }
+
+  /// The picture's size.
+  var size: (Int, Int) { (frameBuffer.width, frameBuffer.height) }
+
+  /// The monitors that the picture is made of. There is one also while all outputs are off.
+  var screens: [DesktopWish.Screen] {
+    let shown = layout.screens.map { DesktopWish.Screen(id: UInt32(clamping: $0.output), area: $0.area) }
+    // Both sides fit 16 bits.
+    let all = Rectangle(x: 0, y: 0, width: UInt32(frameBuffer.width), height: UInt32(frameBuffer.height))
+    return shown.isEmpty ? [DesktopWish.Screen(id: UInt32(clamping: cursorOutput), area: all)] : shown
+  }
+
+  /// Whether the viewer knows of screens.
+  var knowsScreens: Bool { client.knowsScreens }
 
   /// False once the viewer has gone or was thrown out.
   var isOpen: Bool { client.isOpen }
@@ -102,9 +125,8 @@ struct ViewerScreen: ~Copyable {
   /// keeps its size.
   private mutating func follow(_ next: DeskLayout) -> Bool {
     layout = next
-    let size =
-      next.screens.isEmpty ? (frameBuffer.width, frameBuffer.height) : (next.width, next.height)
-    if size == (frameBuffer.width, frameBuffer.height) {
+    let nextSize = next.screens.isEmpty ? size : (next.width, next.height)
+    if nextSize == size {
       frameBuffer.clear()
     } else {
       guard client.canResize else {
@@ -112,14 +134,17 @@ struct ViewerScreen: ~Copyable {
           VNCReport(weight: .notice, text: "a viewer cannot follow a change of size: disconnected"))
         return false
       }
-      guard let larger = FrameBuffer(width: size.0, height: size.1) else {
+      guard let larger = FrameBuffer(width: nextSize.0, height: nextSize.1) else {
         setup.report(
-          VNCReport(weight: .notice, text: "\(size.0)x\(size.1) is too large for a viewer: disconnected"))
+          VNCReport(
+            weight: .notice, text: "\(nextSize.0)x\(nextSize.1) is too large for a viewer: disconnected"))
         return false
       }
       client.show(larger, on: screen)
       frameBuffer = larger
     }
+    screen.setScreens(screens)
+    client.tellScreens(reason: reason(size))
     Self.copyAll(layout, channel, &frameBuffer)
     client.markModified(x: 0, y: 0, width: frameBuffer.width, height: frameBuffer.height)
     return true

@@ -10,13 +10,24 @@ struct ViewerSession: ~Copyable {
   private var extensions: Set<ViewerExtension> = []
   /// What it was told of the guest's lights.
   private var toldLights: KeyboardLights?
+  /// For whom wishes are made.
+  private let viewer: ObjectIdentifier
+  private let outputCount: Int
+  /// What is to be passed on, and when: viewers whose window is being resized send many.
+  private var wish: (outputs: [Int: Rectangle], wish: DesktopWish, due: Int64)?
 
   /// nil without memory or descriptors.
   ///
-  /// - Parameter input: detached by the caller.
-  init?(_ socket: ViewerSocket, _ channel: any DisplayChannel, _ input: ViewerInput, _ setup: VNCServer.Setup)
-  {
-    guard let screen = ViewerScreen(socket, channel, setup) else { return nil }
+  /// - Parameters:
+  ///   - input: detached by the caller.
+  ///   - viewer: whose wishes are its own.
+  init?(
+    _ socket: ViewerSocket, _ channel: any DisplayChannel, _ input: ViewerInput, _ setup: VNCServer.Setup,
+    for viewer: ObjectIdentifier
+  ) {
+    guard let screen = ViewerScreen(socket, channel, setup, for: viewer) else { return nil }
+    self.viewer = viewer
+    outputCount = channel.outputCount
     self.socket = socket
     self.setup = setup
     self.screen = screen
@@ -52,7 +63,8 @@ struct ViewerSession: ~Copyable {
     case Message.scanCode where extensions.contains(.scanCodes): return takeScanCode()
     case Message.pointer: return takePointer()
     case Message.clipboard: return skipClipboard()
-    case Message.setPixelFormat, Message.updateRequest, Message.setDesktopSize:
+    case Message.setDesktopSize: return takeWish()
+    case Message.setPixelFormat, Message.updateRequest:
       screen.processMessage()
       return true
     case Message.setEncodings:
@@ -108,6 +120,69 @@ struct ViewerSession: ~Copyable {
     return socket.skip(Int(count), by: deadline)
   }
 
+  // MARK: Wishes
+
+  /// When `passDueWish` is to be called; nil while there is nothing to pass on.
+  var due: Int64? { wish?.due }
+
+  /// A wish for other screens: answered at once, passed on as soon as that may be. The last one counts.
+  private mutating func takeWish() -> Bool {
+    guard let head = read(8), let list = read(Int(head[6]) * 16) else { return false }
+    let screens = stride(from: 0, to: list.count, by: 16).map { start in
+      let fields = stride(from: start + 4, to: start + 12, by: 2).map { Self.number(list[$0..<$0 + 2]) }
+      return DesktopWish.Screen(
+        id: Self.number(list[start..<start + 4]),
+        area: Rectangle(x: fields[0], y: fields[1], width: fields[2], height: fields[3]))
+    }
+    let wish = DesktopWish(
+      width: Int(Self.number(head[2..<4])), height: Int(Self.number(head[4..<6])), screens: screens)
+    return answer(consider(wish))
+  }
+
+  private mutating func consider(_ wish: DesktopWish) -> DesktopWish.Answer {
+    guard let desk = setup.controls.desk, desk.setOutput != nil else { return .prohibited }
+    switch wish.outputs(showing: setup.output, count: outputCount, sides: desk.sides) {
+    case .failure(let refusal): return refusal.answer
+    case .success(let outputs):
+      if self.wish == nil, screen.size == (wish.width, wish.height), screen.screens == wish.screens {
+        return .done
+      }
+      self.wish = (outputs, wish, self.wish?.due ?? setup.wishes.reserve())
+      return .forwarded
+    }
+  }
+
+  /// An `ExtendedDesktopSize` with the screens as they are; nothing for a viewer that does not know it.
+  private func answer(_ answer: DesktopWish.Answer) -> Bool {
+    guard screen.knowsScreens else { return true }
+    let screens = screen.screens
+    var bytes: [UInt8] = [0, 0, 0, 1, 0, 1, 0, answer.rawValue]
+    for side in [screen.size.0, screen.size.1] { bytes += Self.bytes(UInt32(clamping: side), 2) }
+    bytes += Self.bytes(UInt32(bitPattern: -308), 4) + [UInt8(screens.count), 0, 0, 0]
+    for screen in screens {
+      bytes += Self.bytes(screen.id, 4)
+      for field in [screen.area.x, screen.area.y, screen.area.width, screen.area.height] {
+        bytes += Self.bytes(field, 2)
+      }
+      bytes += [0, 0, 0, 0]
+    }
+    return socket.write(bytes, by: deadline)
+  }
+
+  /// Passes the viewer's wish on to the guest when its time has come; the guest does with it as it likes.
+  mutating func passDueWish() {
+    guard let (outputs, wish, due) = wish, Clock.now() >= due, let set = setup.controls.desk?.setOutput
+    else { return }
+    self.wish = nil
+    setup.wishes.pass(wish, of: viewer)
+    for index in setup.output.map({ [$0] }) ?? Array(0..<outputCount) {
+      let place = outputs[index].flatMap { setup.output == nil ? VNCDesk.Wish.Place(x: $0.x, y: $0.y) : nil }
+      set(
+        index,
+        outputs[index].map { VNCDesk.Wish(width: Int($0.width), height: Int($0.height), place: place) })
+    }
+  }
+
   // MARK: Extensions
 
   /// Tells the viewer which of the encodings that it has offered are spoken here.
@@ -142,9 +217,8 @@ struct ViewerSession: ~Copyable {
 
   /// Sends an update of one rectangle without pixels. The library has sent all of its own before it returns.
   private func send(_ encoding: ViewerExtension, _ content: [UInt8] = []) -> Bool {
-    let number = UInt32(bitPattern: encoding.rawValue)
-    let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
-    return socket.write([0, 0, 0, 1] + [UInt8](repeating: 0, count: 8) + bytes + content, by: deadline)
+    let number = Self.bytes(UInt32(bitPattern: encoding.rawValue), 4)
+    return socket.write([0, 0, 0, 1] + [UInt8](repeating: 0, count: 8) + number + content, by: deadline)
   }
 
   // MARK: Bytes
@@ -152,6 +226,11 @@ struct ViewerSession: ~Copyable {
   private var deadline: Int64 { Clock.now() + setup.limits.messageMilliseconds }
 
   private func read(_ count: Int) -> [UInt8]? { socket.read(count, by: deadline) }
+
+  /// The lowest bytes of a number, the highest first.
+  private static func bytes(_ number: UInt32, _ count: Int) -> [UInt8] {
+    (0..<count).reversed().map { UInt8(truncatingIfNeeded: number >> UInt32($0 * 8)) }
+  }
 
   /// A number of up to four bytes, the highest first.
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt32 {

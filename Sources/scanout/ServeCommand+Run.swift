@@ -51,7 +51,7 @@ extension ServeCommand {
     defer { controlServer?.stop() }
     if let browsers { try Output.print("browsers open \(WebOptions.place(of: browsers.address))") }
     for (place, viewer) in zip(vnc.places, viewers) {
-      try Output.print("VNC viewers of scanout \(place.scanout) connect at \(viewer.address)")
+      try Output.print("VNC viewers of \(place.subject) connect at \(viewer.address)")
     }
     for place in places { try Output.print("listening on \(place.path)") }
     try Self.run(servers, once: once)

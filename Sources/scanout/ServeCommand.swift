@@ -140,9 +140,9 @@ struct ServeCommand: ParsableCommand {
         "--view-only has nobody to hold back: say where viewers connect with --web or --vnc")
     }
     let count = max(1, outputs.count, maxOutputs ?? 0)
-    if let place = vnc.places.first(where: { $0.scanout >= count }) {
+    if let place = vnc.places.first(where: { $0.scanout ?? 0 >= count }) {
       throw ValidationError(
-        "--vnc names scanout \(place.scanout), but there are \(count), numbered from 0: one for each --output, or as "
+        "--vnc names \(place.subject), but there are \(count), numbered from 0: one for each --output, or as "
           + "many as --max-outputs")
     }
     let addresses = vnc.places.map { ("--vnc", $0.address) } + (web.address.map { [("--web", $0)] } ?? [])

@@ -10,8 +10,9 @@ struct VNCOptions: ParsableArguments {
   @Option(
     name: .customLong("vnc"),
     help: ArgumentHelp(
-      "Show a scanout to VNC viewers, scanout 0 unless N= says another: at unix:PATH, a Unix socket to be made for "
-        + "this user alone, or at HOST:PORT. Once for each scanout.", valueName: "[N=]address"))
+      "Show a scanout to VNC viewers, scanout 0 unless N= says another, or all side by side with all=: at unix:PATH, a "
+        + "Unix socket to be made for this user alone, or at HOST:PORT. Once for each scanout, and once for all.",
+      valueName: "[N=]address"))
   var places: [VNCPlace] = []
 
   @Option(
@@ -36,7 +37,7 @@ struct VNCOptions: ParsableArguments {
   func validate() throws {
     for (index, place) in places.enumerated()
     where places[..<index].contains(where: { $0.scanout == place.scanout }) {
-      throw ValidationError("--vnc is given twice for scanout \(place.scanout): a scanout has one VNC server")
+      throw ValidationError("--vnc is given twice for \(place.subject): there is one VNC server for it")
     }
     guard !insecure || passwordFile == nil else {
       throw ValidationError("--insecure and --vnc-password-file contradict each other: leave one out")
@@ -57,7 +58,8 @@ struct VNCOptions: ParsableArguments {
       for place in places {
         servers.append(
           try VNCServer(
-            at: place.address, output: place.scanout, name: "Scanout \(place.scanout)",
+            at: place.address, output: place.scanout,
+            name: place.scanout.map { "Scanout \($0)" } ?? "Scanout",
             protection: protection, controls: controls, core: core, attach: { try display.attach($0) }
           ) { Self.log($0, to: logger) })
       }
@@ -73,11 +75,7 @@ struct VNCOptions: ParsableArguments {
   /// - Parameter input: the keyboard and pointer that are served.
   func controls(of display: DisplayDevice, _ input: VNCControls) -> VNCControls {
     var controls = viewOnly ? VNCControls() : input
-    controls.desk = VNCDesk {
-      zip(display.outputDescriptions, display.outputPreferences).map { shown, wanted in
-        VNCDesk.Output(shown: shown, x: Int(wanted.x), y: Int(wanted.y))
-      }
-    }
+    controls.desk = display.desk(isFixed: viewOnly)
     return controls
   }
 
@@ -123,16 +121,23 @@ struct VNCOptions: ParsableArguments {
   }
 }
 
-/// What `--vnc` takes: an address, or a scanout, `=` and an address.
+/// What `--vnc` takes: an address, or a scanout's number or `all`, `=` and an address.
 struct VNCPlace: ExpressibleByArgument, Equatable {
-  let scanout: Int
+  /// nil for all.
+  let scanout: Int?
   let address: VNCAddress
+
+  /// What viewers see, in messages.
+  var subject: String { scanout.map { "scanout \($0)" } ?? "all scanouts" }
 
   init?(argument: String) {
     var text = argument[...]
-    var scanout = 0
+    var scanout: Int? = 0
     // A path may have the character too, after `unix:`.
-    if let split = argument.firstIndex(of: "="),
+    if argument.hasPrefix("all=") {
+      scanout = nil
+      text = argument.dropFirst(4)
+    } else if let split = argument.firstIndex(of: "="),
       argument[..<split].utf8.allSatisfy({ (0x30...0x39).contains($0) })
     {
       guard let number = Int(argument[..<split]), 0...15 ~= number else { return nil }
@@ -142,5 +147,31 @@ struct VNCPlace: ExpressibleByArgument, Equatable {
     guard let address = VNCAddress(String(text)) else { return nil }
     self.scanout = scanout
     self.address = address
+  }
+}
+
+extension DisplayDevice {
+  /// The display's outputs as viewers see them beside each other.
+  ///
+  /// - Parameter isFixed: whether viewers may not change them.
+  func desk(isFixed: Bool) -> VNCDesk {
+    var desk = VNCDesk {
+      zip(self.outputDescriptions, self.outputPreferences).map { shown, wanted in
+        VNCDesk.Output(shown: shown, x: Int(wanted.x), y: Int(wanted.y))
+      }
+    }
+    desk.sides = OutputMode.sides
+    guard !isFixed else { return desk }
+    desk.setOutput = { index, wish in
+      var preference = self.outputPreferences[index]
+      preference.isEnabled = wish != nil
+      if let wish {
+        // The server keeps to the sides that it was given.
+        preference.mode = OutputMode(width: wish.width, height: wish.height) ?? preference.mode
+        if let place = wish.place { (preference.x, preference.y) = (place.x, place.y) }
+      }
+      self.setOutput(index, to: preference)
+    }
+    return desk
   }
 }

@@ -74,6 +74,9 @@ final class FakeOutput: Sendable {
   /// How many front-ends are attached.
   var viewers: Int { state.withLock { $0.channels.count } }
 
+  /// What it shows; both sides 0 while it is off.
+  var size: (Int, Int) { state.withLock { ($0.width, $0.height) } }
+
   func attach(_ frontEnd: any DisplayFrontEnd) -> any DisplayChannel {
     let channel = Channel(frontEnd, self)
     state.withLock { $0.channels.append(channel) }

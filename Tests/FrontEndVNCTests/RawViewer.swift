@@ -19,8 +19,16 @@ class RawViewer {
   private(set) var pointer: (x: Int, y: Int)?
   /// Encodings that the server said it speaks.
   private(set) var announced: [Int32] = []
+  /// Every word about screens.
+  private(set) var layouts: [Layout] = []
   /// What it said of the guest's lights.
   private(set) var lights: [Int] = []
+
+  struct Layout: Equatable {
+    var reason, status, width, height: Int
+    /// Number, left, top, width, height of each.
+    var screens: [[Int]]
+  }
 
   struct Cursor: Equatable {
     var hotX, hotY, width, height: Int
@@ -156,6 +164,18 @@ class RawViewer {
     send([4, isPressed ? 1 : 0, 0, 0] + Self.word(Int(keysym >> 16)) + Self.word(Int(keysym & 0xffff)))
   }
 
+  /// Wishes for screens, each a number, left, top, width and height.
+  func wish(_ width: Int, _ height: Int, _ screens: [[Int]]) {
+    var message: [UInt8] = [251, 0] + Self.word(width) + Self.word(height)
+    message += [UInt8(screens.count), 0]
+    for screen in screens {
+      message += Self.word(screen[0] >> 16)
+      for field in screen { message += Self.word(field & 0xffff) }
+      message += [0, 0, 0, 0]
+    }
+    send(message)
+  }
+
   func point(_ mask: UInt8, _ x: Int, _ y: Int) { send([5, mask] + Self.word(x) + Self.word(y)) }
 
   static func word(_ value: Int) -> [UInt8] {
@@ -178,8 +198,7 @@ class RawViewer {
         rectangles.append(Rectangle(x: UInt32(x), y: UInt32(y), width: UInt32(w), height: UInt32(h)))
       case .desktopSize: resize(w, h)
       case .extendedSize:
-        _ = try read(4 + 16)
-        resize(w, h)
+        try takeScreens(x, y, w, h)
       case .cursor:
         let colours = try read(w * h * 4)
         cursor = Cursor(
@@ -193,6 +212,18 @@ class RawViewer {
       }
     }
     return rectangles
+  }
+
+  private func takeScreens(_ reason: Int, _ status: Int, _ width: Int, _ height: Int) throws {
+    let count = try number(1)
+    _ = try read(3)
+    var screens: [[Int]] = []
+    for _ in 0..<count {
+      screens.append([try number(4), try number(2), try number(2), try number(2), try number(2)])
+      _ = try read(4)
+    }
+    layouts.append(Layout(reason: reason, status: status, width: width, height: height, screens: screens))
+    if status == 0, (width, height) != (self.width, self.height) { resize(width, height) }
   }
 
   private func resize(_ width: Int, _ height: Int) {
