@@ -1,17 +1,18 @@
-import GuestDriver
-
 /// Drives an input device as its guest's driver does: both queues, a vector for each, buffers for events.
-final class InputDriver {
-  let machine: any Machine
-  let inventory: PCIInventory
-  let function: VirtioFunction
+package final class InputDriver {
+  package let machine: any Machine
+  package let inventory: PCIInventory
+  package let function: VirtioFunction
   private let ram: GuestRAMImage
-  private(set) var events: SplitRing!
-  private(set) var status: SplitRing!
+  package private(set) var events: SplitRing!
+  package private(set) var status: SplitRing!
   private var notifyOffsets: [UInt16] = []
   private var places: [UInt32: UInt64] = [:]
 
-  init(_ machine: any Machine, _ ram: GuestRAMImage) throws {
+  /// Looks what is there; nothing is written yet.
+  ///
+  /// - Parameter ram: mapped already, for rings and buffers.
+  package init(_ machine: any Machine, _ ram: GuestRAMImage) throws {
     self.machine = machine
     self.ram = ram
     inventory = try PCIInventory(probing: machine)
@@ -19,7 +20,7 @@ final class InputDriver {
   }
 
   /// Resets the device and brings it up, with `buffers` empty buffers for events.
-  func bringUp(buffers: Int) throws {
+  package func bringUp(buffers: Int) throws {
     typealias Status = VirtioLayout.Status
     try function.setStatus(0)
     while try function.status != 0 {}
@@ -70,7 +71,7 @@ final class InputDriver {
   /// The next event as one number, its buffer given back to the device; nil when none comes in time.
   ///
   /// Bits 0 to 15 are the type, then the code, then 32 of the value.
-  func next(timeoutInMilliseconds: Int = 10_000) throws -> UInt64? {
+  package func next(timeoutInMilliseconds: Int = 60_000) throws -> UInt64? {
     while true {
       if let used = try events.takeUsed(), let place = places.removeValue(forKey: used.head) {
         guard used.length == 8 else { throw DriverError.deviceFault("an event of \(used.length) bytes") }
@@ -86,13 +87,13 @@ final class InputDriver {
   }
 
   /// Sends one event on the status queue and waits until the device has it.
-  func send(_ event: UInt64) throws {
+  package func send(_ event: UInt64, timeoutInMilliseconds: Int = 60_000) throws {
     let place = try ram.allocate(8)
     ram.store(event, width: 8, at: place)
     _ = try status.offer([RingDescriptor(address: place, length: 8)])
     try kick(1)
     while try status.takeUsed() == nil {
-      guard try machine.waitForInterrupt(.vector(2), timeoutInMilliseconds: Bench.patienceInMilliseconds)
+      guard try machine.waitForInterrupt(.vector(2), timeoutInMilliseconds: timeoutInMilliseconds)
       else {
         throw DriverError.timedOut(waitingFor: "the status queue")
       }
