@@ -35,8 +35,10 @@ struct KeyTranslator {
     guard let place = keysym.place else { return [] }
     guard isPressed else { return release(place.key) }
     var changes = undoCorrection()
-    if let needed = place.shift {
-      changes += correct(place.key, needsShift: place.isLetter && capsLock ? !needed : needed)
+    if let isShifted = place.shift {
+      let needsShift = isShifted != (place.isLetter && capsLock)
+      // A small letter with Shift is a capital: programs that type name it so, and people's viewers name the capital.
+      if needsShift || !place.isLetter || capsLock { changes += correct(place.key, needsShift: needsShift) }
     }
     return changes + press(place.key)
   }
