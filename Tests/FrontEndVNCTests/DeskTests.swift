@@ -1,4 +1,5 @@
 import FrontEndAPI
+import HostLoop
 import FrontEndVNC
 import Glibc
 import Testing
@@ -14,12 +15,15 @@ import Testing
     VNCDesk.Output(shown: OutputDescription(index: index, width: width, height: height), x: x, y: y)
   }
 
+  /// One for all: servers come and go on it.
+  private static let loop = Result { try HostLoop() }
+
   private static func server(
     _ desk: FakeDesk, _ controls: VNCControls, output: Int? = nil
   ) throws -> VNCServer {
     try VNCServer(
       at: .tcp(host: "127.0.0.1", port: 0), output: output, name: "a desk", protection: .local,
-      controls: controls, attach: { desk.attach($0) })
+      controls: controls, core: loop.get(), attach: { desk.attach($0) })
   }
 
   /// A viewer that knows of screens and has the whole picture.
