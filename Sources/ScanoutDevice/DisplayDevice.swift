@@ -64,11 +64,11 @@ public final class DisplayDevice: Sendable {
   public convenience init(
     outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     try self.init(
       outputs: outputs.map { OutputPreference(mode: $0) }, memory: memory, scheduling: scheduling, pci: pci,
-      limits: limits, log: log)
+      limits: limits, hostVisibleMemory: hostVisibleMemory, log: log)
   }
 
   /// What the guest shows on each output at the moment; any thread may ask.
