@@ -26,7 +26,7 @@ import Testing
     // An indirect table is seen in a chain's first descriptor alone (virtio 1.4 §2.7.5.3.2).
     "indirect.after-chained-descriptors",
     // The cursor queue's buffers come back with len 0: no response (§5.7.6.10), no fence (§5.7.6.7).
-    "gpu.cursor-responses", "gpu.cursor-fences", "gpu.cursor-errors",
+    "gpu.cursor-responses", "gpu.cursor-fences", "gpu.cursor-errors", "gpu.open-cursor-sizes",
     // A request without its fields is answered with OK_NODATA (§5.7.6.7).
     "gpu.error-for-short-requests",
     // A transfer from an offset at or past the end of the backing ends QEMU by an assertion.

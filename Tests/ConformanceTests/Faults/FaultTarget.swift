@@ -65,7 +65,8 @@ extension DeviceSetup {
     case .gpu:
       let outputs = [OutputMode(width: 640, height: 480), OutputMode(width: 800, height: 600)]
       let device = try DisplayDevice(
-        outputs: outputs.compactMap(\.self), memory: memory, scheduling: .inline, pci: options)
+        outputs: outputs.compactMap(\.self), memory: memory, scheduling: .inline, pci: options,
+        hostVisibleMemory: hostVisibleMemory)
       return (device.function, try DisplayViewer { try device.attach($0) })
     case .entropy: return (try RandomDevice(memory: memory, scheduling: .inline, pci: options).function, nil)
     }

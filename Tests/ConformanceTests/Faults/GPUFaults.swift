@@ -59,6 +59,9 @@ extension SeededFault {
       "gpu.blobs-without-feature", caughtBy: "gpu.error-for-what-is-not-offered", on: .gpuWithoutBlobs,
       .answers(Request.resourceCreateBlob, with: Response.okNoData)),
     SeededFault(
+      "gpu.maps-what-is-no-host-memory", caughtBy: "gpu.blob-of-guest-memory-is-not-mapped",
+      on: .gpuWithHostVisibleMemory, .answers(Request.resourceMapBlob, with: Response.okNoData)),
+    SeededFault(
       "gpu.header-alone-succeeds", caughtBy: "gpu.error-for-short-requests",
       .answer { _, request, answer in
         guard request.count == GPULayout.headerSize, request.field32(at: 0) == Request.resourceUnref else {

@@ -57,6 +57,13 @@ extension SeededFault {
       "pci.device-structure-outside-its-region", caughtBy: "pci.structures-inside-regions",
       .reads(.capability(CapabilityType.device, Capability.structureLength, 4), as: 0x10000)),
     SeededFault(
+      "pci.shared-memory-longer-than-its-bar", caughtBy: "pci.shared-memory-inside-region",
+      on: .gpuWithHostVisibleMemory,
+      .reads(.capability(CapabilityType.sharedMemory, Capability.structureLength, 4), as: 2 << 20)),
+    SeededFault(
+      "pci.shared-memory-of-no-kind", caughtBy: "pci.shared-memory-ids", on: .gpuWithHostVisibleMemory,
+      .reads(.capability(CapabilityType.sharedMemory, Capability.identifier, 1), as: 2)),
+    SeededFault(
       "pci.structure-in-no-region", caughtBy: "pci.structures-inside-regions",
       .reads(.capability(CapabilityType.isr, Capability.bar, 1), as: 3)),
     SeededFault(

@@ -51,6 +51,9 @@ struct DeviceSetup: Hashable, Sendable {
   /// Features that are not offered.
   var withheld: FeatureSet = []
 
+  /// Bytes of its host visible region; 0: it has none.
+  var hostVisibleMemory: UInt64 = 0
+
   /// Its displays can change (`DisplayChange`).
   var changesConfiguration = false
 
@@ -60,6 +63,7 @@ struct DeviceSetup: Hashable, Sendable {
   static let transitionalGPU = DeviceSetup(transport: .transitional)
   static let transitionalEntropy = DeviceSetup(kind: .entropy, transport: .transitional)
   static let gpuWithoutBlobs = DeviceSetup(withheld: GPUDevice.blobFeature)
+  static let gpuWithHostVisibleMemory = DeviceSetup(hostVisibleMemory: 1 << 20)
   static let gpuWithoutNotificationData = DeviceSetup(withheld: .notificationData)
 }
 
