@@ -36,14 +36,18 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
   @Test func `serve takes where viewers connect`() throws {
     let serve = try parse(
       ServeCommand.self, "serve", "--vfio-user", "gpu", "--output", "640x480", "--output", "640x480", "--vnc",
-      "127.0.0.1:5900", "--vnc", "1=unix:/run/a=b", "--vnc-password-file", "secret")
-    #expect(serve.vnc.places.map(\.scanout) == [0, 1])
-    #expect(serve.vnc.places.map(\.address.description) == ["127.0.0.1:5900", "unix:/run/a=b"])
-    #expect(serve.vnc.passwordFile == "secret" && !serve.vnc.insecure)
+      "127.0.0.1:5900", "--vnc", "1=unix:/run/a=b", "--vnc", "all=localhost:1", "--vnc-password-file",
+      "secret", "--view-only")
+    #expect(serve.vnc.places.map(\.scanout) == [0, 1, nil])
+    #expect(
+      serve.vnc.places.map(\.address.description) == ["127.0.0.1:5900", "unix:/run/a=b", "localhost:1"])
+    #expect(serve.vnc.passwordFile == "secret" && !serve.vnc.insecure && serve.vnc.viewOnly)
   }
 
   @Test(arguments: [
-    ["--vnc", "5900"], ["--vnc", "16=127.0.0.1:0"], ["--vnc", "1=127.0.0.1:0"], ["--vnc", "unix:gpu"],
+    ["--vnc", "5900"], ["--view-only"], ["--vnc", "all="], ["--vnc", "ALL=127.0.0.1:0x"],
+    ["--vnc", "all=127.0.0.1:1", "--vnc", "all=127.0.0.1:2"], ["--vnc", "16=127.0.0.1:0"],
+    ["--vnc", "1=127.0.0.1:0"], ["--vnc", "unix:gpu"],
     ["--vnc", "127.0.0.1:1", "--vnc", "0=127.0.0.1:2"], ["--vnc-password-file", "secret"],
     ["--vnc", "127.0.0.1:1", "--insecure", "--vnc-password-file", "secret"],
     ["--vnc", "127.0.0.1:1", "--device", "entropy"],

@@ -100,6 +100,29 @@ import Testing
     #expect(serve.wait() == 0)
   }
 
+  @Test func `a viewer's wish for a size is a display event in the guest`() throws {
+    let serve = try Process("serve", "--vfio-user", "@/gpu", "--output", "640x480", "--vnc", "127.0.0.1:0")
+    let port = try #require(serve.line().split(separator: ":").last.flatMap { UInt16($0) })
+    _ = serve.line()
+    let machine = try VfioUserMachine(path: serve.path("gpu"))
+    let memory = GuestRAMImage()
+    let block = try RAMBlock(base: 0x1000_0000, size: 1 << 20)
+    memory.add(block)
+    try machine.mapRAM(block, access: .readWrite)
+    let driver = GPUDriver(machine, ram: memory)
+    try driver.bringUp()
+    let viewer = try Self.connect(port)
+    Self.send(viewer, [251, 0, 4, 0, 3, 0, 1, 0] + [0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0])
+    #expect(try machine.waitForInterrupt(driver.configurationLine, timeoutInMilliseconds: 60_000))
+    let function = try #require(driver.function)
+    #expect(try function.readDevice(GPULayout.Config.eventsRead, width: 4) == 1)
+    let display = try #require(try driver.send(.getDisplayInfo).displays?.first)
+    #expect(display.rect == GPURect(0, 0, 1024, 768))
+    close(viewer)
+    serve.signal(SIGTERM)
+    #expect(serve.wait() == 0)
+  }
+
   @Test func `a viewer who may only look moves nothing`() throws {
     let serve = try Process(
       "serve", "--vfio-user", "gpu=@/gpu", "--vfio-user", "keyboard=@/keyboard", "--vnc", "all=127.0.0.1:0",
