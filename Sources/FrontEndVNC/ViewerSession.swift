@@ -144,11 +144,11 @@ struct ViewerSession: ~Copyable {
     switch wish.outputs(showing: setup.output, count: outputCount, sides: desk.sides) {
     case .failure(let refusal): return refusal.answer
     case .success(let outputs):
-      if self.wish == nil, screen.size == (wish.width, wish.height), screen.screens == wish.screens {
-        return .done
-      }
+      let isSo =
+        self.wish == nil && screen.size == (wish.width, wish.height) && screen.screens == wish.screens
+      // Passed on even so: the guest may be about to follow an earlier wish.
       self.wish = (outputs, wish, self.wish?.due ?? setup.wishes.reserve())
-      return .forwarded
+      return isSo ? .done : .forwarded
     }
   }
 

@@ -41,11 +41,14 @@ final class FakeDesk: Sendable {
         let text = wish.map { wish in
           "\(index): \(wish.width)x\(wish.height)" + (wish.place.map { " at \($0.x),\($0.y)" } ?? "")
         }
+        let size = (wish?.width ?? 0, wish?.height ?? 0)
+        // A guest follows what is new to it. Asked before the wish is in the list, where tests look for it.
+        let follows = obeys && self.outputs[index].size != size
         self.state.withLock { state in
           state.wishes.append(text ?? "\(index): off")
           if let place = wish?.place { state.places[index] = Place(x: Int(place.x), y: Int(place.y)) }
         }
-        if obeys { self.outputs[index].show(width: wish?.width ?? 0, height: wish?.height ?? 0, pattern(7)) }
+        if follows { self.outputs[index].show(width: size.0, height: size.1, pattern(7)) }
       }
     }
     controls.desk = desk
