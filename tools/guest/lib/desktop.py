@@ -104,6 +104,10 @@ class Desk:
                 raise Wrong(f"the pixel {x}, {y} of monitor {output} is {picture.pixel(x, y):06x}")
         return True
 
+    def outputs(self, *words):
+        """Has the host change the monitors."""
+        self.person.viewer.command_input("outputs", *words)
+
     def typing(self):
         """Types a command into the terminal; its answer lands in a file, and in the picture."""
         before = self.screens()

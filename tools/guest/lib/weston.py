@@ -44,8 +44,13 @@ class WestonDesk(Desk):
 
     def desktop(self):
         self.ask("sh /desktop/weston")
+        self.shows_desktop()
+        # The button of the panel, too.
+        self.person.until(lambda: len({self.person.look().pixel(x, 16) for x in range(8, 40)}) > 2)
+
+    def shows_desktop(self):
         for output, (width, height) in enumerate(self.sizes):
-            self.person.until(lambda: self.shows_ground(output, (5, 40), (width // 2, height // 2), (5, height - 1),
+            self.person.until(lambda: self.shows_ground(output, (5, 40), (width - 1, 40), (5, height - 1),
                                                         (width - 1, height - 1)))
 
     def pointer(self):
@@ -112,6 +117,21 @@ class WestonDesk(Desk):
         without.data[:] = self.cleaned(without, x - 1280, y)
         self.person.until(lambda: self.arrow.is_at(x - 1280, y, self.person.look(1, cursor=True), without), 20)
 
+    def unplug(self):
+        self.outputs("--remove", "1")
+        del self.sizes[1]
+        self.person.until(lambda: self.heads() == ["Virtual-1"])
+        self.shows_desktop()
+
+    def plug(self, size):
+        self.outputs("--set", f"1={size[0]}x{size[1]}")
+        self.sizes[1:] = [size]
+        self.shows_desktop()
+        self.person.until(lambda: self.heads() == ["Virtual-1", "Virtual-2"])
+
+    def heads(self):
+        return re.findall(r"^Output \d+ \((\S+)\)", "\n".join(self.ask("weston-debug scene-graph")), re.MULTILINE)
+
 
 def session(person):
     options = person.options
@@ -126,3 +146,5 @@ def session(person):
     person.case("drag", desk.drag, 60, 60)
     person.case("across", desk.across)
     person.case("second", desk.second)
+    person.case("unplug", desk.unplug)
+    person.case("plug", desk.plug, (800, 600))

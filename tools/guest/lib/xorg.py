@@ -69,17 +69,15 @@ class XorgDesk(Desk):
             return True
         self.person.until(right)
 
-    def pointer(self):
+    def pointer(self, *places):
         """The device's own cursor: its hot spot is where the pointer is, and the arrow's tip in the picture."""
-        places = [(0, 400, 300), (0, 0, 0), (0, 1279, 400), (1, 0, 100), (1, 512, 384), (1, 1023, 767), (0, 640, 799),
-                  (0, 640, 400)]
         for output, x, y in places:
             self.point(x + output * self.sizes[0][0], y)
             self.person.until(lambda: self.arrow_is_at(output, x, y), 20)
 
     def arrow_is_at(self, output, x, y):
         # An arrow at the border may reach onto the other monitor.
-        for monitor, must in ((output, True), (1 - output, False)):
+        for monitor, must in ((output, True), (1 - output, False)):     # of two
             at = (x + (output - monitor) * self.sizes[0][0], y)
             cursor = self.person.viewer.cursor(monitor)
             found = tuple((cursor[axis] + cursor.get("hot_" + axis, 0) + 2**31) % 2**32 - 2**31 for axis in "xy")
@@ -90,6 +88,16 @@ class XorgDesk(Desk):
             if cursor["visible"]:
                 self.arrow.is_at(*at, self.person.look(monitor, cursor=True), self.person.look(monitor))
         return True
+
+    def resize(self, output, size):
+        self.sizes[output:output + 1] = [size]
+        self.outputs("--set", f"{output}={size[0]}x{size[1]}")
+        self.stand_side_by_side()
+
+    def unplug(self):
+        self.outputs("--remove", "1")
+        del self.sizes[1]
+        self.stand_side_by_side()
 
     def terminal(self):
         self.ask("xterm -geometry 80x24+300+200 -fa 'DejaVu Sans Mono' -fs 12 >/tmp/xterm.out 2>&1 </dev/null &")
@@ -105,9 +113,14 @@ def session(person):
     person.sit_down(machine)
     desk = XorgDesk(person, machine)
     person.case("desktop", desk.desktop)
-    person.case("pointer", desk.pointer)
+    person.case("pointer", desk.pointer, (0, 400, 300), (0, 0, 0), (0, 1279, 400), (1, 0, 100), (1, 512, 384),
+                (1, 1023, 767), (0, 640, 799), (0, 640, 400))
     person.case("terminal", desk.terminal)
     person.case("typing", desk.typing)
     person.case("drag", desk.drag, 60, 60)
     person.case("across", desk.drag, 900, 150)
     person.case("second", desk.drag, 1350, 200)
+    person.case("resize", desk.resize, 0, (1600, 900))
+    person.case("unplug", desk.unplug)
+    person.case("plug", desk.resize, 1, (800, 600))
+    person.case("pointer-then", desk.pointer, (0, 1599, 0), (1, 799, 599), (1, 700, 300), (0, 200, 700))
