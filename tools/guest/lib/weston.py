@@ -111,7 +111,7 @@ class WestonDesk(Desk):
     def second(self):
         """The mouse's pointer on the second monitor."""
         while self.tip()[0] < 1280 + 900:
-            self.mouse("--button", 40, 20)
+            self.mouse("--button", 40, 6)
         x, y = self.tip()
         without = self.person.look(1)
         without.data[:] = self.cleaned(without, x - 1280, y)
