@@ -91,12 +91,11 @@ public final class DisplayDevice: Sendable {
     gpu.setOutputs([(index, preference)])
   }
 
-  /// Changes what the host wants of all outputs at once: the guest hears of one change.
+  /// Changes what the host wants of several outputs, given by their numbers: the guest hears of one change.
   ///
-  /// - Precondition: as many as there are outputs.
-  public func setOutputs(_ preferences: [OutputPreference]) {
-    precondition(preferences.count == outputPreferences.count, "the number of outputs never changes")
-    gpu.setOutputs(preferences.enumerated().map { ($0, $1) })
+  /// - Precondition: there are outputs of these numbers.
+  public func setOutputs(_ preferences: [Int: OutputPreference]) {
+    gpu.setOutputs(preferences.map { ($0, $1) })
   }
 
   /// Opens the handshake with a front-end and attaches it. If it can show less than others, a guest that has been told

@@ -76,17 +76,15 @@ struct ControlResponder: Sendable {
   /// Changes the outputs; reports on all of them, in order.
   private func outputs(after actions: [OutputAction]) throws -> [UInt8] {
     let gpu = try one(gpu, "display")
-    // Requests come one after the other, so nobody else changes them meanwhile.
     var plan = OutputPlan(gpu.outputPreferences)
     for action in actions { try plan.apply(action) }
-    gpu.setOutputs(plan.outputs)
-    return plan.outputs.enumerated().flatMap { index, output in
-      let shown = try? frontEnd?.size(ofOutput: index)  // none while the guest shows nothing there
-      return OutputReport(
-        isEnabled: output.isEnabled, isAdded: plan.added.contains(index),
+    // Nothing of the others: a viewer may have changed them since, or they may be lowered for one.
+    gpu.setOutputs(plan.changes)
+    return zip(gpu.outputPreferences, gpu.outputDescriptions).flatMap { output, shown in
+      OutputReport(
+        isEnabled: output.isEnabled, isAdded: plan.added.contains(shown.index),
         width: UInt32(clamping: output.mode.width), height: UInt32(clamping: output.mode.height), x: output.x,
-        y: output.y, shownWidth: UInt32(clamping: shown?.width ?? 0),
-        shownHeight: UInt32(clamping: shown?.height ?? 0)
+        y: output.y, shownWidth: UInt32(clamping: shown.width), shownHeight: UInt32(clamping: shown.height)
       ).bytes
     }
   }

@@ -5,6 +5,7 @@ import FrontEndPNG
 /// What the host wants of each output while that is being changed: a copy, so that a wrong change leaves all as it was.
 struct OutputPlan {
   private(set) var outputs: [OutputPreference]
+  private let before: [OutputPreference]
   /// The numbers of those that were added.
   private(set) var added: Set<Int> = []
 
@@ -12,7 +13,12 @@ struct OutputPlan {
   static let reach = Int(Int32.max)
 
   /// Begins with what is wanted now.
-  init(_ outputs: [OutputPreference]) { self.outputs = outputs }
+  init(_ outputs: [OutputPreference]) { (self.outputs, before) = (outputs, outputs) }
+
+  /// What is another now, by its number.
+  var changes: [Int: OutputPreference] {
+    Dictionary(uniqueKeysWithValues: outputs.enumerated().filter { before[$0] != $1 }.map { ($0, $1) })
+  }
 
   /// The outputs of a device that starts: these, in their order, and more that are off.
   init(_ geometries: [OutputGeometry], count: Int) throws(ControlFailure) {

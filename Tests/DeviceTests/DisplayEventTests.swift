@@ -98,7 +98,7 @@ import Testing
     let function = try #require(bench.driver.function)
     _ = try events(bench)
     let generation = try function.read(.configGeneration)
-    bench.device.device.setOutputs([try wanted(800, 600), try wanted(1280, 800, x: 800)])
+    bench.device.device.setOutputs([0: try wanted(800, 600), 1: try wanted(1280, 800, x: 800)])
     #expect(try events(bench) == 1)
     #expect(try function.read(.configGeneration) == (generation + 1) & 0xff)
     let displays = try #require(try bench.driver.send(.getDisplayInfo).displays)

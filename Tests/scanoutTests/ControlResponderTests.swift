@@ -115,13 +115,12 @@ import Testing
     #expect(respond.answer(.lights) == .content([0]))
   }
 
-  @Test func `outputs are told with what is shown there, and changed all or not at all`() throws {
+  @Test func `outputs are told of, and changed all or not at all`() throws {
     let gpu = try DisplayDevice(
       outputs: try OutputPlan([.standard], count: 3).outputs, memory: GuestMemory())
     var respond = respond
     respond.gpu = gpu
-    let first = OutputReport(
-      isEnabled: true, width: 1280, height: 800, x: 0, y: 0, shownWidth: 3, shownHeight: 2)
+    let first = OutputReport(isEnabled: true, width: 1280, height: 800, x: 0, y: 0)
     let off = OutputReport(isEnabled: false, width: 1280, height: 800, x: 0, y: 0)
     #expect(respond.answer(.outputs([])) == .content([first, off, off].flatMap(\.bytes)))
     let second = OutputReport(isEnabled: true, isAdded: true, width: 640, height: 480, x: 1280, y: 0)
@@ -137,6 +136,17 @@ import Testing
       #expect(gpu.outputPreferences == before)
     }
     #expect(code(.outputs([])) == .noSuchDevice)
+  }
+
+  @Test func `a size is reported as the guest is told of it`() throws {
+    var respond = respond
+    respond.gpu = try DisplayDevice(
+      outputs: try OutputPlan([.standard], count: 1).outputs, memory: GuestMemory(),
+      limits: DisplayLimits(largestMode: OutputMode(width: 1024, height: 768)))
+    let lowered = OutputReport(isEnabled: true, width: 1024, height: 500, x: 0, y: 0)
+    #expect(
+      respond.answer(.outputs([.set(scanout: 0, width: 2000, height: 500, at: nil)]))
+        == .content(lowered.bytes))
   }
 
   private func code(_ request: ControlRequest) -> ControlFailure.Code? {
