@@ -46,7 +46,7 @@ struct WebOptions: ParsableArguments {
   }
 
   /// The files that were named, or those of the package.
-  private func files() throws -> WebRoot {
+  func files() throws -> WebRoot {
     if let files = WebRoot(root ?? WebRoot.standard) { return files }
     guard let root else {
       throw CommandFailure(
