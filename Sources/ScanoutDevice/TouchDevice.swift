@@ -108,18 +108,17 @@ public final class TouchDevice: Sendable {
   /// - Parameter part: whether the finger stays, or leaves from there.
   /// - Returns: false when there is no room for all of it; then nothing was done.
   public func tap(x: Int, y: Int, part: PointerDevice.ClickPart = .whole) -> Bool {
-    switch part {
-    case .press: return touch(slot: 0, x: x, y: y)
-    case .release:
-      guard touch(slot: 0, x: x, y: y) else { return false }
-      return lift(slot: 0)
-    case .whole: break
-    }
+    let owner = Owner(holder: ObjectIdentifier(self), contact: 0)
     let isKept = owners.withLock { owners in
-      guard let slot = owners.firstIndex(of: nil) else { return false }
-      return input.device.addAll([
-        [.contact(slot: slot, x: Self.place(x), y: Self.place(y))], [.lift(slot: slot)],
-      ])
+      // A finger that stays is this holder's first one.
+      let kept = part == .whole ? nil : owners.firstIndex(of: owner)
+      guard let slot = kept ?? owners.firstIndex(of: nil) else { return false }
+      let contact = [InputChange.contact(slot: slot, x: Self.place(x), y: Self.place(y))]
+      guard input.device.addAll(part == .press ? [contact] : [contact, [.lift(slot: slot)]]) else {
+        return false
+      }
+      owners[slot] = part == .press ? owner : nil
+      return true
     }
     if isKept { input.lookAgain() }
     return isKept
