@@ -124,9 +124,10 @@ class Desk:
         content = before.inset(6, 32)
         pixels = content.pixels(self.screens())
         way = (x - before.left, y - before.top)
-        look = self.pointer_look()
-        self.person.drag(grip, (grip[0] + way[0], grip[1] + way[1]), self.point,
-                         lambda: self.taken(look), lambda: self.person.until(lambda: self.window() != before))
+
+        def follows(x, y):
+            self.person.until(lambda: self.window() == before.moved(x, y))
+        self.person.drag(grip, (grip[0] + way[0], grip[1] + way[1]), self.point, follows)
 
         def there():
             found = self.window()

@@ -81,14 +81,15 @@ class Person:
         self.viewer.command_input("click", "--place", ",".join(map(str, places)), *(options or ("--button", "none")))
 
     @staticmethod
-    def drag(start, end, point, taken, moved, steps=8):
+    def drag(start, end, point, follows, steps=4):
         """Presses at one place, goes on to another and lets go there.
 
-        `point` points; `taken` and `moved` wait until the guest has done something about the press and the motions.
+        `point` points; `follows` waits until what is dragged has been moved by so much. Who drags looks at it, too,
+        and some window managers (jwm) throw motions away that come faster than they draw.
         """
         point(*start, "--press")
-        taken()
         for step in range(1, steps + 1):
-            point(*(a + (b - a) * step // steps for a, b in zip(start, end)))
-        moved()
+            x, y = ((b - a) * step // steps for a, b in zip(start, end))
+            point(start[0] + x, start[1] + y)
+            follows(x, y)
         point(*end, "--release")

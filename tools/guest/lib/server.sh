@@ -31,6 +31,7 @@ serve() {
     echo "guest: $SCANOUT is not there: swift build -c release --product scanout, or give its path in SCANOUT" >&2
     exit 2
   }
+  : >"$folder/out"
   "$SCANOUT" serve "$@" >"$folder/out" 2>"$folder/log" &
   server=$!
   trap end_server EXIT

@@ -33,12 +33,6 @@ class WestonDesk(Desk):
             raise Wrong("weston shows no pointer")
         return views[0][0].left + self.arrow.hot_x, views[0][0].top + self.arrow.hot_y
 
-    def pointer_look(self):
-        return None
-
-    def taken(self, look):
-        """weston counts motions from where the button went down, however late a program asks to be moved."""
-
     def point(self, x, y, *options):
         self.person.point(x, y, *options, area=self.sizes[0])
 

@@ -16,16 +16,14 @@ class XorgDesk(Desk):
         self.person.point(x, y, *options, area=self.area())
 
     def tip(self):
-        """Where the device has the cursor, if that is the first monitor's."""
-        cursor = self.person.viewer.cursor(0)
-        return (cursor["x"] + cursor["hot_x"], cursor["y"] + cursor["hot_y"]) if cursor["visible"] else None
-
-    def pointer_look(self):
-        return [self.person.viewer.cursor(output).get("crc") for output in range(len(self.sizes))]
-
-    def taken(self, look):
-        """jwm takes the first motion that it sees for the start, and shows by the pointer that it looks."""
-        self.person.until(lambda: self.pointer_look() != look)
+        """Where the device has the cursor, by the first monitor that shows one."""
+        left = 0
+        for output, (width, _) in enumerate(self.sizes):
+            cursor = self.person.viewer.cursor(output)
+            if cursor["visible"]:
+                return left + cursor["x"] + cursor["hot_x"], cursor["y"] + cursor["hot_y"]
+            left += width
+        return None
 
     def window(self):
         """The terminal with its frame."""
@@ -120,7 +118,8 @@ def session(person):
     person.case("drag", desk.drag, 60, 60)
     person.case("across", desk.drag, 900, 150)
     person.case("second", desk.drag, 1350, 200)
+    person.case("home", desk.drag, 60, 60)
     person.case("resize", desk.resize, 0, (1600, 900))
     person.case("unplug", desk.unplug)
     person.case("plug", desk.resize, 1, (800, 600))
-    person.case("pointer-then", desk.pointer, (0, 1599, 0), (1, 799, 599), (1, 700, 300), (0, 200, 700))
+    person.case("pointer-then", desk.pointer, (0, 1599, 0), (1, 799, 599), (0, 1200, 700), (1, 400, 300))
