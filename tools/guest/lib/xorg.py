@@ -91,11 +91,21 @@ class XorgDesk(Desk):
         self.sizes[output:output + 1] = [size]
         self.outputs("--set", f"{output}={size[0]}x{size[1]}")
         self.stand_side_by_side()
+        self.is_framed()
 
     def unplug(self):
         self.outputs("--remove", "1")
         del self.sizes[1]
         self.stand_side_by_side()
+        self.is_framed()
+
+    def is_framed(self):
+        """The window has its frame and its button on the panel again: jwm starts anew for other monitors."""
+        def right():
+            window, picture = self.window(), self.person.look()
+            button = {picture.pixel(x, picture.height - PANEL // 2) for x in range(4, 24)}
+            return len(button) > 2 and picture.pixel(window.left + 300, window.top + 12) != GROUND
+        self.person.until(right)
 
     def terminal(self):
         self.ask("xterm -geometry 80x24+300+200 -fa 'DejaVu Sans Mono' -fs 12 >/tmp/xterm.out 2>&1 </dev/null &")
