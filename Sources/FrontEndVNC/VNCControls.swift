@@ -17,27 +17,11 @@ public struct VNCControls: Sendable {
 
 /// The outputs of a display as they stand beside each other. The closures may be called on any thread.
 public struct VNCDesk: Sendable {
-  /// An output with its place.
-  public struct Output: Sendable, Equatable {
-    /// What the guest shows there.
-    public var shown: OutputDescription
-    /// Where the host wants its left edge, in pixels of a plane that all outputs share.
-    public var x: Int
-    /// Where the host wants its top, likewise.
-    public var y: Int
-
-    /// An output at a place.
-    public init(shown: OutputDescription, x: Int, y: Int) {
-      self.shown = shown
-      self.x = x
-      self.y = y
-    }
-  }
-
   /// All outputs at the moment.
-  public var outputs: @Sendable () -> [Output]
-  /// Changes what the host wants of one output: a wish of nil wants it off. nil where viewers may not.
-  public var setOutput: (@Sendable (Int, Wish?) -> Void)?
+  public var outputs: @Sendable () -> [PlacedOutput]
+  /// Changes what the host wants of outputs, by their numbers, at once: a wish of nil wants one off. nil where viewers may
+  /// not.
+  public var setOutputs: (@Sendable ([Int: Wish?]) -> Void)?
   /// What either side of an output may be.
   public var sides = 1...0xffff
 
@@ -60,5 +44,5 @@ public struct VNCDesk: Sendable {
   }
 
   /// A desk that viewers may not change.
-  public init(outputs: @escaping @Sendable () -> [Output]) { self.outputs = outputs }
+  public init(outputs: @escaping @Sendable () -> [PlacedOutput]) { self.outputs = outputs }
 }

@@ -81,7 +81,7 @@ struct ViewerScreen: ~Copyable {
     return DeskLayout(
       outputs.map { output in
         let place = places.first { $0.shown.index == output.index }
-        return VNCDesk.Output(shown: output, x: place?.x ?? 0, y: place?.y ?? 0)
+        return PlacedOutput(shown: output, x: place?.x ?? 0, y: place?.y ?? 0)
       })
   }
 

@@ -140,7 +140,7 @@ struct ViewerSession: ~Copyable {
   }
 
   private mutating func consider(_ wish: DesktopWish) -> DesktopWish.Answer {
-    guard let desk = setup.controls.desk, desk.setOutput != nil else { return .prohibited }
+    guard let desk = setup.controls.desk, desk.setOutputs != nil else { return .prohibited }
     switch wish.outputs(showing: setup.output, count: outputCount, sides: desk.sides) {
     case .failure(let refusal): return refusal.answer
     case .success(let outputs):
@@ -171,16 +171,20 @@ struct ViewerSession: ~Copyable {
 
   /// Passes the viewer's wish on to the guest when its time has come; the guest does with it as it likes.
   mutating func passDueWish() {
-    guard let (outputs, wish, due) = wish, Clock.now() >= due, let set = setup.controls.desk?.setOutput
+    guard let (outputs, wish, due) = wish, Clock.now() >= due, let set = setup.controls.desk?.setOutputs
     else { return }
     self.wish = nil
     setup.wishes.pass(wish, of: viewer)
+    var wishes: [Int: VNCDesk.Wish?] = [:]
     for index in setup.output.map({ [$0] }) ?? Array(0..<outputCount) {
-      let place = outputs[index].flatMap { setup.output == nil ? VNCDesk.Wish.Place(x: $0.x, y: $0.y) : nil }
-      set(
-        index,
-        outputs[index].map { VNCDesk.Wish(width: Int($0.width), height: Int($0.height), place: place) })
+      let wish = outputs[index].map { area in
+        VNCDesk.Wish(
+          width: Int(area.width), height: Int(area.height),
+          place: setup.output == nil ? VNCDesk.Wish.Place(x: area.x, y: area.y) : nil)
+      }
+      wishes.updateValue(wish, forKey: index)
     }
+    set(wishes)
   }
 
   // MARK: Extensions

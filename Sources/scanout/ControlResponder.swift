@@ -114,9 +114,15 @@ struct ControlResponder: Sendable {
         throw ControlFailure(
           .badRequest, "scanout \(scanout) has \(size.width)x\(size.height) pixels, numbered from 0")
       }
+      // A tablet spans all outputs that are on, as they stand beside each other.
+      let alone = OutputDescription(index: scanout, width: size.width, height: size.height)
+      let desk = DeskLayout(gpu?.placedOutputs ?? [PlacedOutput(shown: alone, x: 0, y: 0)])
+      guard let pixel = desk.pixel(ofOutput: scanout, x: x, y: y) else {
+        throw ControlFailure(.badRequest, "scanout \(scanout) has just been turned off")
+      }
       return try go(
-        PointerInterface.place(ofPixel: x, among: size.width),
-        PointerInterface.place(ofPixel: y, among: size.height), pressed, part)
+        PointerInterface.place(ofPixel: pixel.x, among: desk.width),
+        PointerInterface.place(ofPixel: pixel.y, among: desk.height), pressed, part)
     case .place(let x, let y): return try go(x, y, pressed, part)
     case .way(let x, let y): return try one(mouse, "mouse").click(pressed, x: x, y: y, part: part)
     }

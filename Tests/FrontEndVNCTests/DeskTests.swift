@@ -10,9 +10,8 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct DeskTests {
   private typealias Layout = RawViewer.Layout
 
-  private static func output(_ index: Int, _ width: Int, _ height: Int, _ x: Int, _ y: Int) -> VNCDesk.Output
-  {
-    VNCDesk.Output(shown: OutputDescription(index: index, width: width, height: height), x: x, y: y)
+  private static func output(_ index: Int, _ width: Int, _ height: Int, _ x: Int, _ y: Int) -> PlacedOutput {
+    PlacedOutput(shown: OutputDescription(index: index, width: width, height: height), x: x, y: y)
   }
 
   /// One for all: servers come and go on it.

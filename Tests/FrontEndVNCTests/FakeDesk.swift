@@ -31,28 +31,32 @@ final class FakeDesk: Sendable {
       let places = self.state.withLock { $0.places }
       return zip(self.outputs, places).enumerated().map { index, pair in
         let (width, height) = pair.0.size
-        return VNCDesk.Output(
+        return PlacedOutput(
           shown: OutputDescription(index: index, width: width, height: height), x: pair.1.x, y: pair.1.y)
       }
     }
     desk.sides = 32...16384
     if canWish {
-      desk.setOutput = { index, wish in
-        let text = wish.map { wish in
-          "\(index): \(wish.width)x\(wish.height)" + (wish.place.map { " at \($0.x),\($0.y)" } ?? "")
-        }
-        let size = (wish?.width ?? 0, wish?.height ?? 0)
-        // A guest follows what is new to it. Asked before the wish is in the list, where tests look for it.
-        let follows = obeys && self.outputs[index].size != size
-        self.state.withLock { state in
-          state.wishes.append(text ?? "\(index): off")
-          if let place = wish?.place { state.places[index] = Place(x: Int(place.x), y: Int(place.y)) }
-        }
-        if follows { self.outputs[index].show(width: size.0, height: size.1, pattern(7)) }
+      desk.setOutputs = { wishes in
+        for (index, wish) in wishes.sorted(by: { $0.key < $1.key }) { self.take(wish, of: index, obeys) }
       }
     }
     controls.desk = desk
     return controls
+  }
+
+  private func take(_ wish: VNCDesk.Wish?, of index: Int, _ obeys: Bool) {
+    let text = wish.map { wish in
+      "\(index): \(wish.width)x\(wish.height)" + (wish.place.map { " at \($0.x),\($0.y)" } ?? "")
+    }
+    let size = (wish?.width ?? 0, wish?.height ?? 0)
+    // A guest follows what is new to it. Asked before the wish is in the list, where tests look for it.
+    let follows = obeys && outputs[index].size != size
+    state.withLock { state in
+      state.wishes.append(text ?? "\(index): off")
+      if let place = wish?.place { state.places[index] = Place(x: Int(place.x), y: Int(place.y)) }
+    }
+    if follows { outputs[index].show(width: size.0, height: size.1, pattern(7)) }
   }
 
   func attach(_ frontEnd: any DisplayFrontEnd) -> any DisplayChannel {

@@ -1,24 +1,40 @@
-import FrontEndAPI
+/// An output with its place beside the others.
+public struct PlacedOutput: Sendable, Equatable {
+  /// What the guest shows there.
+  public var shown: OutputDescription
+  /// Where the host wants its left edge, in pixels of a plane that all outputs share.
+  public var x: Int
+  /// Where the host wants its top, likewise.
+  public var y: Int
+
+  /// An output at a place.
+  public init(shown: OutputDescription, x: Int, y: Int) {
+    self.shown = shown
+    self.x = x
+    self.y = y
+  }
+}
 
 /// Outputs beside each other, as a desktop arranges them: what a guest shows on all of them together.
-struct DeskLayout: Equatable {
+public struct DeskLayout: Sendable, Equatable {
   /// An output that is on.
-  struct Screen: Equatable {
-    let output: Int
+  public struct Screen: Sendable, Equatable {
+    /// Its number.
+    public let output: Int
     /// Its place, counted from the corner of the smallest rectangle around all.
-    let area: Rectangle
+    public let area: Rectangle
   }
 
   /// In the order of their numbers; those that are off are missing.
-  let screens: [Screen]
+  public let screens: [Screen]
   /// Pixels across; 0 while all are off.
-  let width: Int
+  public let width: Int
   /// Pixels down; likewise.
-  let height: Int
+  public let height: Int
 
   /// Where the host wants them if that makes sense for the sizes that the guest shows; else, since two would overlap or no
   /// place was ever chosen, from left to right, as desktops do.
-  init(_ outputs: [VNCDesk.Output]) {
+  public init(_ outputs: [PlacedOutput]) {
     let shown = outputs.filter(\.shown.isEnabled)
     let left = shown.map(\.x).min() ?? 0, top = shown.map(\.y).min() ?? 0
     var screens: [Screen] = []
@@ -46,7 +62,7 @@ struct DeskLayout: Equatable {
 
   /// Where a pixel of an output is among all; one outside of the output is taken for the one at its edge. nil while the
   /// output is off.
-  func pixel(ofOutput output: Int, x: Int, y: Int) -> (x: Int, y: Int)? {
+  public func pixel(ofOutput output: Int, x: Int, y: Int) -> (x: Int, y: Int)? {
     guard let area = screens.first(where: { $0.output == output })?.area else { return nil }
     return (
       Int(area.x) + max(0, min(x, Int(area.width) - 1)), Int(area.y) + max(0, min(y, Int(area.height) - 1))
@@ -55,7 +71,7 @@ struct DeskLayout: Equatable {
 }
 
 extension DeskLayout.Screen {
-  fileprivate init(_ output: VNCDesk.Output, x: Int, y: Int) {
+  fileprivate init(_ output: PlacedOutput, x: Int, y: Int) {
     self.output = output.shown.index
     area = Rectangle(
       x: UInt32(clamping: x), y: UInt32(clamping: y), width: UInt32(clamping: output.shown.width),
@@ -65,7 +81,7 @@ extension DeskLayout.Screen {
 
 extension Rectangle {
   /// Whether they have a pixel in common.
-  func overlaps(_ other: Rectangle) -> Bool {
+  package func overlaps(_ other: Rectangle) -> Bool {
     func meet(_ a: UInt32, _ aCount: UInt32, _ b: UInt32, _ bCount: UInt32) -> Bool {
       Int(a) < Int(b) + Int(bCount) && Int(b) < Int(a) + Int(aCount)
     }
