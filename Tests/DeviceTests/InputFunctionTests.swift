@@ -102,8 +102,7 @@ import Testing
     #expect(touch.tap(x: 5, y: 2, part: .release))
     let expected: [UInt64] = [
       event(3, 0x2f, 0), event(3, 0x39, 1), event(3, 0x35, 1), event(3, 0x36, 2), event(1, 0x14a, 1), 0,
-      event(3, 0x2f, 0), event(3, 0x35, 5), event(3, 0x36, 2), 0, event(3, 0x2f, 0), event(3, 0x39, -1),
-      event(1, 0x14a, 0), 0,
+      event(3, 0x2f, 0), event(3, 0x35, 5), 0, event(3, 0x2f, 0), event(3, 0x39, -1), event(1, 0x14a, 0), 0,
     ]
     try expect(expected, from: driver)
   }
