@@ -96,6 +96,42 @@ import Testing
     #expect(ring.interruptsWanted == nil && ring.notificationsWanted == nil)
   }
 
+  @Test("so is a packed one")
+  func unmappedPacked() throws {
+    let bench = try QueueBench(size: 4, PackedQueueTests.features)
+    #expect(bench.memory.withAccess { bench.queue.snapshot(in: $0) }.hasBuffers == false)
+    try bench.setMapped(false)
+    let ring = bench.memory.withAccess { bench.queue.snapshot(in: $0) }
+    #expect(ring.format == .packed && ring.availableIndex == 0 && ring.availableWrap == true)
+    #expect(ring.hasBuffers == nil && ring.interruptsWanted == nil && ring.notificationsWanted == nil)
+  }
+
+  @Test("a legacy driver is told as one, with what it was offered")
+  func legacy() throws {
+    let guest = try SmallGuest(HeldDevice())
+    guest.state.writeStatus([.acknowledge, .driver], by: .legacy)
+    let snapshot = look(guest.state)
+    #expect(snapshot.interface == .legacy && snapshot.offered == guest.state.legacyOffered)
+    #expect(snapshot.offered != guest.state.offered)
+  }
+
+  @Test("every bit of the status has a name, or its value")
+  func names() {
+    #expect(
+      DeviceStatus(rawValue: 0xff).names == [
+        "ACKNOWLEDGE", "DRIVER", "DRIVER_OK", "FEATURES_OK", "SUSPEND", "32", "DEVICE_NEEDS_RESET", "FAILED",
+      ])
+  }
+
+  @Test("each broken ring is counted as what it is")
+  func kinds() {
+    let faults: [RingFault] = [
+      .area(.removed), .availableIndex, .descriptorIndex, .unavailable, .descriptorInUse, .chainTooLong,
+      .chainTooLarge, .order, .indirect, .buffer(.removed),
+    ]
+    #expect(faults.map(\.kind) == RingFaultKind.allCases)
+  }
+
   @Test("a device that hangs in a buffer is told as busy when the time is over, by what its registers say")
   func busy() throws {
     let device = HeldDevice(), guest = try SmallGuest(device, scheduling: .ownThread), state = guest.state

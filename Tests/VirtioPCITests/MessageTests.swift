@@ -119,6 +119,20 @@ import VirtioPCI
     #expect(sink.vectors.withLock { $0 } == [1])
   }
 
+  @Test("with nobody to take them messages are lost, and a reset by the host changes nothing about that")
+  func nobodyListens() {
+    let sink = Messages(ownsMSIXTable: false)
+    bringUp(sink)
+    function.connect(nil)
+    function.changeConfiguration {}
+    function.reset()
+    function.changeConfiguration {}
+    bringUp(sink)
+    #expect(sink.vectors.withLock { $0 } == [])
+    function.changeConfiguration {}
+    #expect(sink.vectors.withLock { $0 } == [1])
+  }
+
   @Test("without anybody left who holds it a function goes, though its device's state is held")
   func noCycle() throws {
     weak var interrupts: Messages?
