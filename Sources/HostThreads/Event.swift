@@ -1,10 +1,11 @@
+import CHost
 import Glibc
 import Synchronization
 
 /// An auto-reset event: `wait` returns after the next `signal`, or at once if one came before.
 ///
-/// Signals do not add up: any number before a `wait` count as one. There is no time limit, so a thread that
-/// waits here costs nothing while nothing happens. One thread waits; where there may be more, each passes the
+/// Signals do not add up: any number before a `wait` count as one. Without a time limit a thread that waits here
+/// costs nothing while nothing happens. One thread waits; where there may be more, each passes the
 /// signal on. A signal takes no lock, so the thread that it wakes runs at once instead of going back to sleep
 /// behind one.
 @safe
@@ -37,6 +38,21 @@ package final class Event: @unchecked Sendable {
   package func wait() {
     // As above. It fails only when a signal handler ran meanwhile.
     while unsafe sem_wait(semaphore) != 0 {}
+    take()
+  }
+
+  /// Sleeps until a signal has come, and takes it, but no longer than this, nor than an hour; whether one has come.
+  package func wait(atMost limit: Duration) -> Bool {
+    let (seconds, attoseconds) = min(max(limit, .zero), .seconds(3600)).components
+    // As above.
+    guard unsafe chost_wait(semaphore, seconds * 1_000_000_000 + attoseconds / 1_000_000_000) else {
+      return false
+    }
+    take()
+    return true
+  }
+
+  private func take() {
     // An exchange, not a store: a signal that still found `true` posted nothing, so what came before it must be
     // seen by whoever looks after this. A store could become visible only after the look.
     _ = isSignalled.exchange(false, ordering: .acquiringAndReleasing)

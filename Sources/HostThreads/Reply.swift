@@ -2,7 +2,7 @@ import Glibc
 
 /// A value that one thread gives, once, and another waits for, though not for ever.
 ///
-/// The only wait with a time limit: for who asks a thread that may be at something long.
+/// A wait with a time limit: for who asks a thread that may be at something long.
 @safe
 package final class Reply<Value: Sendable>: @unchecked Sendable {
   // Sendable: the mutex orders all access to the value, and no pointer leaves this type.

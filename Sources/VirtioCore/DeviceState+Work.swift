@@ -41,10 +41,15 @@ extension DeviceState {
 
   /// The body of the device's own thread.
   func runThread() {
+    var rest: Duration?
     while !isStopping.load(ordering: .acquiring) {
-      doorbell.wait()
+      // A queue has rested for long enough; it is among those that are remembered.
+      if !doorbell.wait(atMost: rest) { _ = doorbell.ring(Doorbell.control) }
       repeat {
-        worker.withLock { work(&$0) }
+        rest = worker.withLock { worker in
+          work(&worker)
+          return self.rest(worker)
+        }
         while followers.load(ordering: .acquiring) != 0 { followed.wait() }
       } while doorbell.isRung && !isStopping.load(ordering: .acquiring)
     }
@@ -61,6 +66,18 @@ extension DeviceState {
     case .ownThread: followed.signal()
     case .inline: workInline()
     }
+  }
+
+  /// How long until the first of the queues that rest goes on; nil: none does.
+  private func rest(_ worker: borrowing RingWorker) -> Duration? {
+    guard worker.isLive else { return nil }
+    var first: ContinuousClock.Instant?
+    for queue in worker.queues {
+      guard let instant = queue?.restsUntil else { continue }
+      first = min(first ?? instant, instant)
+    }
+    guard let first else { return nil }
+    return now().duration(to: first)
   }
 
   /// Asks the device's own thread to end.
@@ -161,6 +178,7 @@ extension DeviceState {
   /// Stops between two buffers and tells the driver of what was used; then the status says so (virtio 1.4 §3.4.2).
   private func suspend(_ worker: inout RingWorker) {
     if worker.isLive {
+      endRests(worker)
       for case let queue? in worker.queues { interrupt(queue, worker) }
     }
     worker.isLive = false
@@ -194,15 +212,45 @@ extension DeviceState {
     }
   }
 
+  /// Gives the driver now what it was to have later, for nothing more is given to it then.
+  private func endRests(_ worker: borrowing RingWorker) {
+    for case let queue? in worker.queues where queue.restsUntil != nil {
+      memory.withAccess { queue.release(in: $0) }
+      interrupt(queue, worker)
+    }
+  }
+
+  /// Whether a queue may go on. One that rested for long enough gives its buffer to the driver first, which is to hear of
+  /// it before the next is looked at.
+  private func mayGoOn(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
+    guard let instant = queue.restsUntil else { return true }
+    guard instant <= now() else { return false }
+    memory.withAccess { queue.release(in: $0) }
+    // Else registers are looked at before the interrupt, as behind any other buffer.
+    if epoch.load(ordering: .acquiring) == worker.seenEpoch { interrupt(queue, worker) }
+    return true
+  }
+
+  /// Handles the next buffer of a queue; false when there is none.
+  ///
+  /// - Parameter mayRest: whether there is time for the queue to rest, and a thread that waits for its end.
+  private func handleNext(
+    of queue: Virtqueue, mayRest: Bool, in access: borrowing GuestAccess
+  ) throws(RingFault) -> Bool {
+    guard let chain = try queue.next(in: access) else { return false }
+    device.process(chain, from: queue, in: access)
+    if !mayRest { queue.release(in: access) }
+    return true
+  }
+
   /// Handles what the driver announced before it reset the device, at most one buffer for each entry; true when that
   /// raised an interrupt. Stops at once at a forced reset.
   private func finish(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
+    memory.withAccess { queue.release(in: $0) }
     for _ in 0..<queue.size where resets.forced.load(ordering: .acquiring) <= worker.resetsDone {
       let isMore = memory.withAccess { access in
         // A ring that is broken now needs no reset any more: it is being reset.
-        guard let chain = try? queue.next(in: access) else { return false }
-        device.process(chain, from: queue, in: access)
-        return true
+        (try? handleNext(of: queue, mayRest: false, in: access)) ?? false
       }
       if !isMore { break }
     }
@@ -211,7 +259,7 @@ extension DeviceState {
 
   /// Handles the buffers of a queue, one memory access each; true when there may be more.
   private func drain(_ index: Int, _ worker: inout RingWorker) -> Bool {
-    guard worker.isLive, let queue = worker.queues[index] else {
+    guard worker.isLive, let queue = worker.queues[index], mayGoOn(queue, worker) else {
       worker.remembered |= 1 << UInt64(index)
       return false
     }
@@ -222,9 +270,7 @@ extension DeviceState {
         else { break }
         answerQuestions(worker)
         let isMore = try memory.withAccess { (access) throws(RingFault) in
-          guard let chain = try queue.next(in: access) else { return false }
-          device.process(chain, from: queue, in: access)
-          return true
+          try handleNext(of: queue, mayRest: scheduling == .ownThread, in: access)
         }
         if !isMore { break }
       }
@@ -234,6 +280,10 @@ extension DeviceState {
         return true
       }
       interrupt(queue, worker)
+      guard queue.restsUntil == nil else {
+        worker.remembered |= 1 << UInt64(index)
+        return false
+      }
       // Without use for more there is no need to be told of more: the device looks again when it has.
       guard device.use(ofBuffersIn: index) != .later else { return false }
       return try memory.withAccess { (access) throws(RingFault) in try queue.requestDoorbell(in: access) }
@@ -256,6 +306,7 @@ extension DeviceState {
 
   /// The device cannot go on: DEVICE_NEEDS_RESET, and a configuration interrupt if the driver is there (§2.1.2).
   private func fail(_ fault: RingFault, _ worker: inout RingWorker) {
+    endRests(worker)
     worker.isLive = false
     registers.withLock { registers in
       guard registers.resetsRequested == worker.resetsDone else { return }

@@ -38,6 +38,8 @@ package final class DeviceState: Sendable {
   /// A follower is done; only the device's own thread waits for that.
   let followed = Event()
   let isStopping = Atomic(false)
+  /// What time it is, for queues that rest.
+  let now: @Sendable () -> ContinuousClock.Instant
   /// What whoever inspects the device wants to know of its thread.
   let questions = QuestionDesk()
 
@@ -49,14 +51,16 @@ package final class DeviceState: Sendable {
   ///   - scheduling: who works the rings.
   ///   - transportFeatures: what the transport adds to the features of the device and the rings.
   ///   - withheld: what is not offered, though it could be.
+  ///   - now: the clock that the device names instants by.
   package init(
     device: any VirtioDevice, memory: GuestMemory, scheduling: Scheduling, transportFeatures: FeatureSet = [],
-    withheld: FeatureSet = []
+    withheld: FeatureSet = [], now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) {
     precondition(!device.queueSizes.isEmpty && device.queueSizes.count <= 63)
     self.device = device
     self.memory = memory
     self.scheduling = scheduling
+    self.now = now
     offered = device.offeredFeatures.union(.rings).union(transportFeatures).subtracting(
       withheld.subtracting(.version1))
     let legacyRings: FeatureSet = [.indirectDescriptors, .eventIndex]

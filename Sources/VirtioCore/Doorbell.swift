@@ -23,5 +23,11 @@ package final class Doorbell: Sendable {
   var isRung: Bool { pending.load(ordering: .acquiring) != 0 }
 
   func wake() { event.signal() }
-  func wait() { event.wait() }
+
+  /// Sleeps until woken, or for so long; false when the time is over. nil: without a limit.
+  func wait(atMost limit: Duration?) -> Bool {
+    if let limit { return event.wait(atMost: limit) }
+    event.wait()
+    return true
+  }
 }

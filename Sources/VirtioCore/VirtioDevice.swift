@@ -26,6 +26,10 @@ package protocol VirtioDevice: AnyObject, Sendable {
   func use(ofBuffersIn queue: Int) -> BufferUse
   /// Handles one buffer; it must be completed through `queue`, exactly once, before or after this returns.
   ///
+  /// Completed before this returns, it may be kept from the driver until an instant (`Virtqueue.complete`): that queue
+  /// rests until then, the others do not. A reset by the driver or SUSPEND ends the rest early. Inline nothing
+  /// rests: there is no thread to wait.
+  ///
   /// On the device's thread (or the doorbell's, see `Scheduling`), never on two threads at once.
   func process(_ chain: consuming DescriptorChain, from queue: Virtqueue, in access: borrowing GuestAccess)
   /// Drops everything that the driver made: as after power-on. Never while `process` runs.

@@ -21,6 +21,8 @@ package final class Virtqueue {
   private let era: UInt64
   private let resets: HostResets
   private var isDetached = false
+  /// A buffer that is done and that the driver is to have later; while there is one, no other is taken.
+  private var held: Held?
   /// Since the queue was enabled.
   private var counts = Counts()
 
@@ -36,6 +38,12 @@ package final class Virtqueue {
     var taken = TakenChain(name: 0, descriptorCount: 0)
     /// Set once the device has completed the buffer, when its turn has not come yet.
     var written: UInt32?
+  }
+
+  private struct Held {
+    let slot: Int
+    let written: UInt32
+    let until: ContinuousClock.Instant
   }
 
   /// The last reset after which no ring may be touched, among all resets: the host's, or a legacy driver's.
@@ -75,7 +83,7 @@ package final class Virtqueue {
 
   /// The next buffer, or nil when the driver has made none available.
   package func next(in access: borrowing GuestAccess) throws(RingFault) -> DescriptorChain? {
-    guard !isDetached else { return nil }
+    guard !isDetached, held == nil else { return nil }
     let slot: Int
     if let free = freeSlots.popLast() {
       slot = free
@@ -153,16 +161,39 @@ package final class Virtqueue {
   /// After a forced reset, or when the driver has reset the queue, nothing is written any more: the ring is not the
   /// device's.
   ///
-  /// - Parameter written: bytes written from the start of the device-writable part (virtio 1.4 §2.7.8.2).
-  package func complete(_ chain: consuming DescriptorChain, written: Int, in access: borrowing GuestAccess) {
+  /// - Parameters:
+  ///   - written: bytes written from the start of the device-writable part (virtio 1.4 §2.7.8.2).
+  ///   - instant: when the driver may have it; nil: at once. Until then the queue rests, and all that is left to do is to
+  ///     publish the buffer in the ring: its memory is not touched any more.
+  package func complete(
+    _ chain: consuming DescriptorChain, written: Int, notBefore instant: ContinuousClock.Instant? = nil,
+    in access: borrowing GuestAccess
+  ) {
     let (slot, writableCount) = chain.take()
     precondition(written >= 0 && written <= writableCount, "more written than the driver gave room for")
     guard isAttached else { return }
     slots[slot].pieces.clear()
-    guard line != nil else {
-      return giveBack(slot, written: UInt32(clamping: written), in: access)
+    if let instant {
+      precondition(held == nil, "the queue rests")
+      held = Held(slot: slot, written: UInt32(clamping: written), until: instant)
+      return
     }
-    slots[slot].written = UInt32(clamping: written)
+    finish(slot, written: UInt32(clamping: written), in: access)
+  }
+
+  /// Until when the queue rests, with a buffer that is done; nil: it does not.
+  package var restsUntil: ContinuousClock.Instant? { held?.until }
+
+  /// Ends the queue's rest, if it has one: the driver gets the buffer, unless the ring is not the device's any more.
+  package func release(in access: borrowing GuestAccess) {
+    guard let held, isAttached else { return }
+    self.held = nil
+    finish(held.slot, written: held.written, in: access)
+  }
+
+  private func finish(_ slot: Int, written: UInt32, in access: borrowing GuestAccess) {
+    guard line != nil else { return giveBack(slot, written: written, in: access) }
+    slots[slot].written = written
     while let first = line?.first, let written = slots[first].written {
       line?.removeFirst()
       slots[first].written = nil

@@ -44,10 +44,12 @@ public final class VirtioPCIFunction: PCIFunction {
   ///   - memory: what the guest calls its memory.
   ///   - scheduling: who works the rings.
   ///   - options: how the function appears.
+  ///   - now: the clock that the device names instants by.
   /// - Throws: `HostThreadError` when the device's thread cannot be started.
   package init(
     _ device: any VirtioDevice, classCode: UInt32, memory: GuestMemory, scheduling: Scheduling,
-    options: VirtioPCIOptions = VirtioPCIOptions()
+    options: VirtioPCIOptions = VirtioPCIOptions(),
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) throws(HostThreadError) {
     let vectorCount = device.queueSizes.count + 1
     msixVectorCount = vectorCount
@@ -55,7 +57,7 @@ public final class VirtioPCIFunction: PCIFunction {
     self.layout = layout
     let state = DeviceState(
       device: device, memory: memory, scheduling: scheduling, transportFeatures: .pci,
-      withheld: options.withheld)
+      withheld: options.withheld, now: now)
     self.state = state
     let interrupts = FunctionInterrupts(vectorCount: vectorCount)
     self.interrupts = interrupts
