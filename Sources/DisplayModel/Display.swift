@@ -13,14 +13,17 @@ package final class Display {
   private let publisher: DisplayPublisher
   private var resources: [ResourceID: Resource] = [:]
   private var scanouts: [Scanout?]
+  /// The clock that outputs refresh by; nil: what is flushed counts as shown.
+  private let now: (@Sendable () -> ContinuousClock.Instant)?
 
   /// - Parameters:
   ///   - outputs: what the host wants of each output; as many as the publisher has.
   ///   - memory: the guest's, which front-ends read blobs from.
   ///   - budget: what everything that a guest makes this display hold is charged to.
+  ///   - now: the clock that outputs refresh by; nil: they do not, and show at once what is flushed.
   package init(
     outputs: OutputDirectory, memory: GuestMemory, limits: DisplayLimits, budget: MemoryBudget,
-    publisher: DisplayPublisher
+    publisher: DisplayPublisher, now: (@Sendable () -> ContinuousClock.Instant)? = nil
   ) {
     precondition(outputs.count == publisher.outputs.count)
     directory = outputs
@@ -28,6 +31,7 @@ package final class Display {
     self.limits = limits
     self.budget = budget
     self.publisher = publisher
+    self.now = now
     scanouts = Array(repeating: nil, count: outputs.count)
   }
 
@@ -43,7 +47,7 @@ package final class Display {
     case .createBlob(let id, let size, let ranges): try createBlob(id, size, ranges, in: access)
     case .releaseResource(let id): try releaseResource(id)
     case .setScanout(let number, let source): try setScanout(try output(number), source)
-    case .flush(let id, let rectangle): try flush(try resource(id), rectangle)
+    case .flush(let id, let rectangle): return try flush(try resource(id), rectangle)
     case .transfer(let id, let rectangle, let offset):
       try transfer(try resource(id), rectangle, offset, in: access)
     case .attachBacking(let id, let ranges):
@@ -125,17 +129,21 @@ package final class Display {
     guard !rectangle.isEmpty, pixels.holds(rectangle) else { throw .badRectangle }
     let width = Int(rectangle.width), height = Int(rectangle.height)
     let room: SurfaceRoom
-    if let current = scanouts[output]?.room, current.width == width, current.height == height {
+    let refreshes: RefreshCycle?
+    if let current = scanouts[output], current.room.width == width, current.room.height == height {
       // A page flip takes no room. Nor is it held to a limit that came after the picture.
-      room = current
+      room = current.room
+      refreshes = current.refreshes
     } else {
       if let largest = publisher.largestPicture(ofOutput: output) {
         guard width <= largest.width, height <= largest.height else { throw .beyondLimit }
       }
       guard let new = SurfaceRoom(width: width, height: height, budget: budget) else { throw .outOfMemory }
       room = new
+      refreshes = now.map { RefreshCycle(from: $0(), width: width, height: height) }
     }
-    scanouts[output] = Scanout(resource: resource, source: pixels, rectangle: rectangle, room: room)
+    scanouts[output] = Scanout(
+      resource: resource, source: pixels, rectangle: rectangle, room: room, refreshes: refreshes)
     publisher.outputs[output].show(OutputState.View(source: pixels, rectangle: rectangle, room: room))
   }
 
@@ -167,8 +175,11 @@ package final class Display {
     return !isShown
   }
 
-  private func flush(_ resource: Resource, _ rectangle: Rectangle) throws(DisplayFault) {
+  /// Viewers may look at it at once. With refreshes it is shown when the last of the outputs that show it has had one.
+  private func flush(_ resource: Resource, _ rectangle: Rectangle) throws(DisplayFault) -> DisplayReply {
     guard holds(resource, rectangle) else { throw .badRectangle }
+    let instant = now?()
+    var shown: ContinuousClock.Instant?
     for index in scanouts.indices {
       guard let scanout = scanouts[index], scanout.resource === resource,
         let part = rectangle.intersection(scanout.rectangle)
@@ -178,7 +189,12 @@ package final class Display {
         Rectangle(
           x: part.x - scanout.rectangle.x, y: part.y - scanout.rectangle.y, width: part.width,
           height: part.height))
+      if let instant, let refresh = scanout.refreshes?.next(after: instant) {
+        shown = max(shown ?? refresh, refresh)
+      }
     }
+    if let shown { return .shown(at: shown) }
+    return .done
   }
 
   private func transfer(

@@ -92,6 +92,8 @@ package struct CursorSource: Sendable, Equatable {
 /// What a display answers to a command that it has carried out.
 package enum DisplayReply: Sendable {
   case done
+  /// Outputs show it at an instant that lies ahead.
+  case shown(at: ContinuousClock.Instant)
   /// What the host wants of each output, in order.
   case displayInfo([OutputPreference])
   case edid(EDID)

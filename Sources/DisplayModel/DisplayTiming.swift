@@ -43,6 +43,12 @@ struct DisplayTiming: Equatable {
   /// Lines in a second, in kHz, rounded down.
   var horizontalRate: Int { clock * 10 / (width + horizontalBlank) }
 
+  /// From one refresh to the next: close to 16,666,667.
+  var periodInNanoseconds: Int {
+    // At most some 2.8e8 pixels, so the product is below 3e17.
+    (width + horizontalBlank) * (height + verticalBlank) * 1_000_000_000 / (clock * 10_000)
+  }
+
   /// Whether the 18 bytes of an EDID detailed timing can say it: 12 bits a side, 16 bits of clock.
   var fitsDetailedDescriptor: Bool { width <= 4095 && height <= 4095 && clock <= 0xffff }
 }

@@ -7,6 +7,8 @@ struct Scanout {
   /// Lies inside the source and is not empty.
   let rectangle: Rectangle
   let room: SurfaceRoom
+  /// nil when the display follows no refreshes.
+  let refreshes: RefreshCycle?
 }
 
 /// The budget's room for one output's finished surface.

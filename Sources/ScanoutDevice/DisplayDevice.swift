@@ -33,16 +33,30 @@ public final class DisplayDevice: Sendable {
   ///   - hostVisibleMemory: bytes of the region that blobs of host memory could be mapped into, a power of two of at
   ///     least 4096, in BAR 2; 0: there is none. Without 3D there is no such memory, so the region stays empty. A
   ///     function that is legacy alone has no place for it.
+  ///   - fences: when a guest that waits for what it flushed goes on. With `Scheduling.inline` at once, whatever this
+  ///     says: there is no thread that could wait.
   ///   - log: hears of requests that the device refused, on the device's thread, at a bounded rate.
   /// - Throws: `HostError` when the system has no memory or no thread to give.
-  public init(
+  public convenience init(
     outputs: [OutputPreference], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now, log: (@Sendable (RefusedRequest) -> Void)? = nil
+  ) throws(HostError) {
+    try self.init(
+      outputs: outputs, memory: memory, scheduling: scheduling, pci: pci, limits: limits,
+      hostVisibleMemory: hostVisibleMemory, fences: fences, clock: { .now }, log: log)
+  }
+
+  /// As above, with another clock to refresh by; waits for its instants are as long as it says, measured by the system's.
+  package init(
+    outputs: [OutputPreference], memory: GuestMemory, scheduling: Scheduling, pci: VirtioPCIOptions,
+    limits: DisplayLimits, hostVisibleMemory: UInt64, fences: FlushFences,
+    clock now: @escaping @Sendable () -> ContinuousClock.Instant, log: (@Sendable (RefusedRequest) -> Void)?
   ) throws(HostError) {
     gpu = try GPUDevice(
       outputs: outputs, memory: memory, limits: limits,
-      hostVisibleMemory: pci.transport == .legacy ? 0 : hostVisibleMemory, log: log)
+      hostVisibleMemory: pci.transport == .legacy ? 0 : hostVisibleMemory,
+      now: fences == .refresh && scheduling == .ownThread ? now : nil, log: log)
     self.memory = memory
     var pci = pci
     // Requires blobs, so it goes with them (virtio 1.4 §5.7.3).
@@ -50,7 +64,7 @@ public final class DisplayDevice: Sendable {
     do {
       // 0x038000: a display controller that is no VGA.
       virtioFunction = try VirtioPCIFunction(
-        gpu, classCode: 0x038000, memory: memory, scheduling: scheduling, options: pci)
+        gpu, classCode: 0x038000, memory: memory, scheduling: scheduling, options: pci, now: now)
     } catch {
       throw HostError(operation: "start the device's thread", errno: error.errno)
     }
@@ -64,11 +78,11 @@ public final class DisplayDevice: Sendable {
   public convenience init(
     outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now, log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     try self.init(
       outputs: outputs.map { OutputPreference(mode: $0) }, memory: memory, scheduling: scheduling, pci: pci,
-      limits: limits, hostVisibleMemory: hostVisibleMemory, log: log)
+      limits: limits, hostVisibleMemory: hostVisibleMemory, fences: fences, log: log)
   }
 
   /// What the guest shows on each output at the moment; any thread may ask.

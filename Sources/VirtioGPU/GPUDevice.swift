@@ -36,11 +36,14 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
   ///   - limits: what a guest may make it hold.
   ///   - hostVisibleMemory: bytes of the region that blobs of host memory could be mapped into, a power of two of at
   ///     least 4096; 0: there is none.
+  ///   - now: the clock that outputs refresh by, whose instants flushes with a fence wait for; nil: none waits. The
+  ///     device's state has to have the same.
   ///   - log: hears of refused requests on the device's thread, ten at once and then one a second.
   /// - Throws: `HostError` when the host has no memory for its buffers.
   public init(
     outputs: [OutputPreference], memory: GuestMemory, limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0, log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, now: (@Sendable () -> ContinuousClock.Instant)? = nil,
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     precondition(Self.outputCounts ~= outputs.count, "a GPU has 1 to 16 outputs")
     let budget = MemoryBudget(limit: limits.memory)
@@ -49,7 +52,8 @@ public final class GPUDevice: VirtioDevice, @unchecked Sendable {
       outputCount: outputs.count, label: "virtio-gpu display", largest: largest)
     let directory = OutputDirectory(outputs, largest: largest)
     let display = Display(
-      outputs: directory, memory: memory, limits: limits, budget: budget, publisher: publisher)
+      outputs: directory, memory: memory, limits: limits, budget: budget, publisher: publisher,
+      now: now)
     guard
       let handler = RequestHandler(
         display: display,

@@ -10,7 +10,8 @@ public struct GPUSnapshot: Sendable, Equatable {
   /// Answers with an error, by their names such as `ERR_INVALID_PARAMETER`. A refused request of a driver that leaves no
   /// room for an answer counts too.
   public let errors: [Count]
-  /// Requests that had a fence (`VIRTIO_GPU_FLAG_FENCE`). All are answered once they are carried out: none waits.
+  /// Requests that had a fence (`VIRTIO_GPU_FLAG_FENCE`). All are answered once they are carried out, except flushes of a
+  /// device that answers them at refreshes.
   public let fencedRequests: UInt64
 
   /// How often something has been.

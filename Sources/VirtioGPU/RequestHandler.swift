@@ -40,6 +40,7 @@ struct RequestHandler: ~Copyable {
       return
     }
     var header: ControlHeader?
+    var instant: ContinuousClock.Instant?
     do throws(RequestFault) {
       let copied = copyIn(
         chain, from: virtqueue, 0..<min(chain.readableCount, RequestType.largestSize), in: access)
@@ -50,12 +51,15 @@ struct RequestHandler: ~Copyable {
       let reply = try apply(command, in: access)
       counts.countDone(decodedHeader.type)
       if room >= ControlHeader.size { try response.encode(reply, to: decodedHeader, room: room) }
+      // The fence says that the processing is finished: that what was flushed is shown (virtio 1.4 §5.7.6.5). Without one
+      // nobody waits.
+      if decodedHeader.isFenced, case .shown(let refresh) = reply { instant = refresh }
     } catch {
       refuse(error, to: header, on: queue)
     }
     let written =
       room >= ControlHeader.size ? virtqueue.write(chain, at: 0, response.bytes, in: access) : 0
-    virtqueue.complete(chain, written: written, in: access)
+    virtqueue.complete(chain, written: written, notBefore: instant, in: access)
   }
 
   /// Copies a part of the chain to the same place in the buffer, and says how much there was.

@@ -32,7 +32,7 @@ struct ResponseEncoder: ~Copyable {
   ) throws(RequestFault) {
     let type: ResponseType =
       switch reply {
-      case .done: .noData
+      case .done, .shown: .noData
       case .displayInfo: .displayInfo
       case .edid: .edid
       case .uuid: .resourceUUID
@@ -40,7 +40,7 @@ struct ResponseEncoder: ~Copyable {
     guard type.size <= room else { throw .noRoom(room) }
     begin(type, header)
     switch reply {
-    case .done: break
+    case .done, .shown: break
     case .displayInfo(let outputs): encode(outputs)
     case .edid(let edid): encode(edid)
     case .uuid(let uuid): encode(uuid)

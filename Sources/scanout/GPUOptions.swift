@@ -17,9 +17,16 @@ struct GPUOptions: ParsableArguments {
         + "Without 3D it stays empty. (default: none)", valueName: "size"))
   var hostVisibleMemory: MemorySize?
 
+  @Option(
+    help: ArgumentHelp(
+      "When a guest hears that what it flushed with a fence is shown: now, or at the output's next refresh, at 60 Hz, so "
+        + "that it draws no faster.", valueName: "when"))
+  var fences = FlushFences.now
+
   /// An option that was given, by its name; nil: none was.
   var given: String? {
     if largestMode != nil { return "--max-mode" }
+    if fences != .now { return "--fences" }
     return hostVisibleMemory.map { _ in "--host-visible-memory" }
   }
 
@@ -45,6 +52,8 @@ struct GPUOptions: ParsableArguments {
     throw ValidationError("--output \(output) is larger than --max-mode \(largestMode) lets a guest show")
   }
 }
+
+extension FlushFences: ExpressibleByArgument {}
 
 /// A power of two of bytes, from 4 KiB to 1 TiB, with K, M, G or T for the larger units.
 struct MemorySize: ExpressibleByArgument, Equatable {

@@ -30,15 +30,17 @@ struct ServedDevice: Sendable {
   ///   - outputs: what is wanted of 1 to 16 outputs.
   ///   - limits: what the guest may make it hold and show.
   ///   - hostVisibleMemory: bytes of the region for blobs of host memory; 0: there is none.
+  ///   - fences: when flushes with a fence are answered.
   ///   - pictures: attached to it; to be detached by the caller.
   ///   - bus: how it appears to the guest.
   static func gpu(
     outputs: [OutputPreference], limits: DisplayLimits = DisplayLimits(), hostVisibleMemory: UInt64 = 0,
-    shownBy pictures: PictureFrontEnd,
+    fences: FlushFences = .now, shownBy pictures: PictureFrontEnd,
     bus: VirtioPCIOptions = VirtioPCIOptions(), logger: Logger
   ) throws -> ServedDevice {
     let device = try DisplayDevice(
-      outputs: outputs, memory: GuestMemory(), pci: bus, limits: limits, hostVisibleMemory: hostVisibleMemory
+      outputs: outputs, memory: GuestMemory(), pci: bus, limits: limits, hostVisibleMemory: hostVisibleMemory,
+      fences: fences
     ) { refused in
       logger.notice(
         "a request of the guest was refused",
@@ -72,8 +74,8 @@ struct ServedDevice: Sendable {
       asked.frontEnd = pictures
       let served = try gpu(
         outputs: outputs, limits: options.limits,
-        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, shownBy: pictures, bus: bus,
-        logger: logger)
+        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, fences: options.fences, shownBy: pictures,
+        bus: bus, logger: logger)
       asked.gpu = served.display
       return served
     case .entropy: return try entropy(bus: bus)
