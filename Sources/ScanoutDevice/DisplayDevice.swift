@@ -40,7 +40,8 @@ public final class DisplayDevice: Sendable {
   public convenience init(
     outputs: [OutputPreference], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now, log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now,
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     try self.init(
       outputs: outputs, memory: memory, scheduling: scheduling, pci: pci, limits: limits,
@@ -78,7 +79,8 @@ public final class DisplayDevice: Sendable {
   public convenience init(
     outputs: [OutputMode], memory: GuestMemory, scheduling: Scheduling = .ownThread,
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now, log: (@Sendable (RefusedRequest) -> Void)? = nil
+    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now,
+    log: (@Sendable (RefusedRequest) -> Void)? = nil
   ) throws(HostError) {
     try self.init(
       outputs: outputs.map { OutputPreference(mode: $0) }, memory: memory, scheduling: scheduling, pci: pci,

@@ -224,10 +224,10 @@ extension DeviceState {
   /// it before the next is looked at.
   private func mayGoOn(_ queue: Virtqueue, _ worker: borrowing RingWorker) -> Bool {
     guard let instant = queue.restsUntil else { return true }
-    guard instant <= now() else { return false }
+    // Registers that have changed are looked at first: the device may not write any more.
+    guard instant <= now(), epoch.load(ordering: .acquiring) == worker.seenEpoch else { return false }
     memory.withAccess { queue.release(in: $0) }
-    // Else registers are looked at before the interrupt, as behind any other buffer.
-    if epoch.load(ordering: .acquiring) == worker.seenEpoch { interrupt(queue, worker) }
+    interrupt(queue, worker)
     return true
   }
 

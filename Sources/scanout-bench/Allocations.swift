@@ -2,6 +2,7 @@ import CBenchmark
 import GuestDriver
 import HostThreads
 import ScanoutDevice
+import Synchronization
 
 /// Counts what the device's thread allocates in a steady stream of transfers, flushes and cursor moves.
 enum Allocations {
@@ -45,6 +46,27 @@ enum Allocations {
     report.check(
       "14000 transfers, flushes and cursor moves allocate nothing", allocated == 0, "\(allocated) allocations"
     )
+    try runPaced(&report)
+  }
+
+  /// The same for flushes with fences that wait for refreshes.
+  private static func runPaced(_ report: inout Report) throws {
+    // A clock that has gone 20 ms further each time somebody looks, so that every flush waits and none for long.
+    let start = ContinuousClock.now, looks = Atomic(0)
+    let bench = try Bench(scheduling: .ownThread) {
+      start.advanced(by: .milliseconds(20 * looks.add(1, ordering: .relaxed).newValue))
+    }
+    let picture = try bench.driver.createFramebuffer(width: 640, height: 480)
+    try bench.driver.show(picture)
+    let flush = try bench.layOut(.flush(picture.bounds, resource: picture.resource), fence: 7)
+    for _ in 0..<50 { try bench.send(flush) }
+    let before = cbenchmark_allocations(), looksBefore = looks.load(ordering: .relaxed)
+    for _ in 0..<1000 { try bench.send(flush) }
+    let allocated = cbenchmark_allocations() - before
+    let looked = looks.load(ordering: .relaxed) - looksBefore
+    report.check(
+      "1000 fenced flushes that wait for refreshes allocate nothing", allocated == 0 && looked >= 3000,
+      "\(allocated) allocations, the clock was looked at \(looked) times")
   }
 
   /// A blob on an output of its own.

@@ -10,10 +10,16 @@ struct Bench {
   let ram: GuestRAMImage
   let block: RAMBlock
 
-  init(scheduling: Scheduling) throws {
+  /// - Parameter clock: what fenced flushes wait for refreshes by; nil: they do not.
+  init(
+    scheduling: Scheduling, clock: (@Sendable () -> ContinuousClock.Instant)? = nil
+  ) throws {
     let memory = GuestMemory()
     guard let output = OutputMode(width: 1920, height: 1080) else { throw BenchError() }
-    device = try DisplayDevice(outputs: [output, output], memory: memory, scheduling: scheduling)
+    device = try DisplayDevice(
+      outputs: [output, output].map { OutputPreference(mode: $0) }, memory: memory, scheduling: scheduling,
+      pci: VirtioPCIOptions(), limits: DisplayLimits(), hostVisibleMemory: 0,
+      fences: clock == nil ? .now : .refresh, clock: clock ?? { .now }, log: nil)
     let machine = try InProcessMachine(device.function, memory: memory)
     block = try RAMBlock(base: 0x1000_0000, size: 80 << 20)
     ram = GuestRAMImage()
@@ -26,8 +32,10 @@ struct Bench {
   }
 
   /// A request that can be sent again and again.
-  func layOut(_ command: GPUCommand) throws -> LaidOutChain {
-    try ram.layOut(request: command.encoded(), responseRoom: command.responseRoom, ChainLayout())
+  func layOut(_ command: GPUCommand, fence: UInt64? = nil) throws -> LaidOutChain {
+    try ram.layOut(
+      request: fence.map { command.encoded(fence: $0) } ?? command.encoded(),
+      responseRoom: command.responseRoom, ChainLayout())
   }
 
   /// Sends a request and waits until it is answered; where the doorbell's thread works the ring, returns the CPU

@@ -74,7 +74,8 @@ struct ServedDevice: Sendable {
       asked.frontEnd = pictures
       let served = try gpu(
         outputs: outputs, limits: options.limits,
-        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, fences: options.fences, shownBy: pictures,
+        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, fences: options.fences,
+        shownBy: pictures,
         bus: bus, logger: logger)
       asked.gpu = served.display
       return served

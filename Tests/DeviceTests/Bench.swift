@@ -32,11 +32,13 @@ final class Bench {
   init(
     _ path: DevicePath, outputs: [(width: Int, height: Int)] = [(1024, 768)],
     pci: VirtioPCIOptions = VirtioPCIOptions(), limits: DisplayLimits = DisplayLimits(),
-    hostVisibleMemory: UInt64 = 0
+    hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now,
+    clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) throws {
     self.path = path
     device = try TestDevice(
-      outputs: outputs, pci: pci, limits: limits, hostVisibleMemory: hostVisibleMemory)
+      outputs: outputs, pci: pci, limits: limits, hostVisibleMemory: hostVisibleMemory, fences: fences,
+      clock: clock)
     machine = try device.machine(path)
     ram = GuestRAMImage()
     let main = try RAMBlock(base: Self.ramBase, size: Self.ramSize)

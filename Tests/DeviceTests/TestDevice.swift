@@ -22,11 +22,13 @@ final class TestDevice {
 
   init(
     outputs: [(width: Int, height: Int)], pci: VirtioPCIOptions = VirtioPCIOptions(),
-    limits: DisplayLimits = DisplayLimits(), hostVisibleMemory: UInt64 = 0
+    limits: DisplayLimits = DisplayLimits(), hostVisibleMemory: UInt64 = 0, fences: FlushFences = .now,
+    clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) throws {
     let modes = try outputs.map { try #require(OutputMode(width: $0.width, height: $0.height)) }
     device = try DisplayDevice(
-      outputs: modes, memory: memory, pci: pci, limits: limits, hostVisibleMemory: hostVisibleMemory)
+      outputs: modes.map { OutputPreference(mode: $0) }, memory: memory, scheduling: .ownThread, pci: pci,
+      limits: limits, hostVisibleMemory: hostVisibleMemory, fences: fences, clock: clock, log: nil)
     channel = try device.attach(frontEnd)
   }
 
