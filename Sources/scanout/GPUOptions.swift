@@ -20,13 +20,13 @@ struct GPUOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "When a guest hears that what it flushed with a fence is shown: now, or at the output's next refresh, at 60 Hz, so "
-        + "that it draws no faster.", valueName: "when"))
-  var fences = FlushFences.now
+        + "that it draws no faster. (default: now)", valueName: "when"))
+  var fences: FlushFences?
 
   /// An option that was given, by its name; nil: none was.
   var given: String? {
     if largestMode != nil { return "--max-mode" }
-    if fences != .now { return "--fences" }
+    if fences != nil { return "--fences" }
     return hostVisibleMemory.map { _ in "--host-visible-memory" }
   }
 

@@ -74,7 +74,7 @@ struct ServedDevice: Sendable {
       asked.frontEnd = pictures
       let served = try gpu(
         outputs: outputs, limits: options.limits,
-        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, fences: options.fences,
+        hostVisibleMemory: options.hostVisibleMemory?.byteCount ?? 0, fences: options.fences ?? .now,
         shownBy: pictures,
         bus: bus, logger: logger)
       asked.gpu = served.display

@@ -83,6 +83,17 @@ private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: 
     #expect(complaint(["serve", "--vfio-user", "gpu", "--max-mode", "31x480"]) != nil)
   }
 
+  @Test func `serve takes when fences of flushes are signalled`() throws {
+    #expect(try parse(ServeCommand.self, "serve", "--vfio-user", "gpu").gpu.fences == nil)
+    for fences in FlushFences.allCases {
+      let words = ["--fences", fences.rawValue]
+      #expect(try parse(ServeCommand.self, ["serve", "--vfio-user", "gpu"] + words).gpu.fences == fences)
+      let keyboard = try #require(complaint(["serve", "--vfio-user", "k", "--device", "keyboard"] + words))
+      #expect(keyboard.text.contains("--fences goes with a GPU"))
+    }
+    #expect(complaint(["serve", "--vfio-user", "gpu", "--fences", "later"]) != nil)
+  }
+
   @Test(arguments: [("4096", 4096), ("4K", 4096), ("256M", 1 << 28), ("8G", 8 << 30), ("1T", 1 << 40)])
   func `serve takes a region for blobs of host memory`(_ row: (text: String, byteCount: UInt64)) throws {
     let serve = try parse(ServeCommand.self, "serve", "--vfio-user", "gpu", "--host-visible-memory", row.text)
