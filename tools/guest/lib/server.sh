@@ -2,6 +2,7 @@
 #   start_server [OPTION]...          a GPU; sets folder, gpu and control (sockets) and server (process id)
 #   start_input_server [OPTION]...    a GPU, a keyboard, a tablet and a mouse; sets gpu, keyboard, tablet, mouse and
 #                                     control (sockets), folder and server
+#   start_vnc_server [OPTION]...      the same, and an address for VNC viewers: sets vnc (socket), too
 #   start_entropy_server [OPTION]...  an entropy device; sets folder, rng (socket) and server
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 export SCANOUT=${SCANOUT:-$package/.build/release/scanout}
@@ -15,6 +16,16 @@ start_server() {
 
 start_input_server() {
   folder=$(mktemp -d)
+  serve_inputs "$@"
+}
+
+start_vnc_server() {
+  folder=$(mktemp -d)
+  vnc=$folder/vnc
+  serve_inputs --vnc "unix:$vnc" "$@"
+}
+
+serve_inputs() {
   gpu=$folder/gpu keyboard=$folder/keyboard tablet=$folder/tablet mouse=$folder/mouse control=$folder/control
   serve --vfio-user "gpu=$gpu" --vfio-user "keyboard=$keyboard" --vfio-user "tablet=$tablet" \
     --vfio-user "mouse=$mouse" --control "$control" "$@"
@@ -36,7 +47,7 @@ serve() {
   server=$!
   trap end_server EXIT
   for _ in $(seq 100); do
-    ! grep -q '^listening on ' "$folder/out" || return 0
+    ! grep -qs '^listening on ' "$folder/out" || return 0
     kill -0 "$server" 2>/dev/null || break
     sleep 0.1
   done

@@ -6,9 +6,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import GuestFailure, GuestGone, NotBuilt
 from person import Person, Wrong
 from viewers import CannotSee
-import firmware, weston, xorg
+import firmware, outsiders, weston, xorg
 
-SESSIONS = {"firmware": firmware.session, "weston": weston.session, "xorg": xorg.session}
+SESSIONS = {"firmware": firmware.session, "weston": weston.session, "xorg": xorg.session,
+            "viewers": outsiders.session}
 
 
 def options():
@@ -16,6 +17,7 @@ def options():
     parser.add_argument("name", choices=SESSIONS)
     for name in ("gpu", "keyboard", "tablet", "mouse", "control", "pictures"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--vnc", help="the server's socket for VNC viewers")
     parser.add_argument("--keep", action="store_true")
     # What the machine wants to know.
     parser.set_defaults(accelerator="tcg", device=[], log=None, boot_timeout=180, timeout=120, qemu_argument=[])
