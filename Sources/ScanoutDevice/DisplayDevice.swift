@@ -45,7 +45,7 @@ public final class DisplayDevice: Sendable {
   ) throws(HostError) {
     try self.init(
       outputs: outputs, memory: memory, scheduling: scheduling, pci: pci, limits: limits,
-      hostVisibleMemory: hostVisibleMemory, fences: fences, clock: { .now }, log: log)
+      hostVisibleMemory: hostVisibleMemory, fences: fences, clock: DeviceState.clock, log: log)
   }
 
   /// As above, with another clock to refresh by; waits for its instants are as long as it says, measured by the system's.

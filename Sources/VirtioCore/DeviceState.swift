@@ -38,6 +38,8 @@ package final class DeviceState: Sendable {
   /// A follower is done; only the device's own thread waits for that.
   let followed = Event()
   let isStopping = Atomic(false)
+  /// The time as it is.
+  package static let clock: @Sendable () -> ContinuousClock.Instant = { .now }
   /// What time it is, for queues that rest.
   let now: @Sendable () -> ContinuousClock.Instant
   /// What whoever inspects the device wants to know of its thread.
@@ -54,7 +56,7 @@ package final class DeviceState: Sendable {
   ///   - now: the clock that the device names instants by.
   package init(
     device: any VirtioDevice, memory: GuestMemory, scheduling: Scheduling, transportFeatures: FeatureSet = [],
-    withheld: FeatureSet = [], now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    withheld: FeatureSet = [], now: @escaping @Sendable () -> ContinuousClock.Instant = DeviceState.clock
   ) {
     precondition(!device.queueSizes.isEmpty && device.queueSizes.count <= 63)
     self.device = device

@@ -49,7 +49,7 @@ public final class VirtioPCIFunction: PCIFunction {
   package init(
     _ device: any VirtioDevice, classCode: UInt32, memory: GuestMemory, scheduling: Scheduling,
     options: VirtioPCIOptions = VirtioPCIOptions(),
-    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    now: @escaping @Sendable () -> ContinuousClock.Instant = DeviceState.clock
   ) throws(HostThreadError) {
     let vectorCount = device.queueSizes.count + 1
     msixVectorCount = vectorCount

@@ -14,6 +14,8 @@ final class HeldDevice: VirtioDevice {
   let resets = Atomic(0)
   /// Called for each buffer with the number of those so far.
   let atEachBuffer = Lock<(@Sendable (Int) -> Void)?>(nil)
+  /// For how long a queue rests behind each buffer.
+  let rest = Lock<Duration?>(nil)
   private let isToHold = Atomic(false)
   private let held = Event(), released = Event()
 
@@ -34,7 +36,8 @@ final class HeldDevice: VirtioDevice {
     let count = processed.add(1, ordering: .relaxed).newValue
     atEachBuffer.withLock { $0 }?(count)
     stand()
-    queue.complete(chain, written: 0, in: access)
+    let rest = rest.withLock { $0 }
+    queue.complete(chain, written: 0, notBefore: rest.map { .now + $0 }, in: access)
   }
   func reset() {
     stand()

@@ -70,4 +70,16 @@ import Testing
     device.atEachBuffer.withLock { $0 = nil }
     withExtendedLifetime(thread) {}
   }
+
+  @Test("what the driver is to have later it has when the time has come, and the next buffer after it")
+  func rest() throws {
+    let device = HeldDevice(), guest = try SmallGuest(device, scheduling: .ownThread)
+    let thread = try DeviceThread(guest.state)
+    try guest.bringUp(.version1)
+    device.rest.withLock { $0 = .milliseconds(1) }
+    for _ in 0..<3 { guest.offer() }
+    while guest.usedIndex(at: SmallGuest.base + 0x2000) != 3 {}
+    #expect(device.processed.load(ordering: .relaxed) == 3)
+    withExtendedLifetime(thread) {}
+  }
 }

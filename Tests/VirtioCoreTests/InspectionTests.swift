@@ -52,6 +52,9 @@ import Testing
     #expect(ring.notificationsWanted == (hasEventIndex ? .at(3) : .always))
     #expect(snapshot.queues[1].ring == nil)
     #expect(look(guest.state) == snapshot, "looking changes nothing")
+    guest.block.storeRelease16(SmallGuest.base + 0x1000, 1)  // VIRTQ_AVAIL_F_NO_INTERRUPT
+    #expect(
+      look(guest.state).queues[0].ring?.interruptsWanted == (hasEventIndex ? .at(9) : .never))
   }
 
   @Test("an inspector works no ring, raises no interrupt, and a status that is to be seen is still seen")
