@@ -38,6 +38,26 @@ import Testing
     #expect(try Self.list([], memory).byteCount == 0)
   }
 
+  @Test("a list is of use while the regions that it lies in are there, whatever becomes of others")
+  func removedRegion() throws {
+    let file = TestFile(pages: 2)
+    let memory = GuestMemory()
+    for page in 0..<2 {
+      try memory.add(try file.region(page: page, pages: 1), at: GuestAddress(UInt64(page) * 4096))
+    }
+    var list = try Self.list([Self.range(0, 4096)], memory)
+    try memory.remove(Self.range(4096, 4096))
+    #expect(memory.withAccess { list.isUsable(in: $0) })
+    try memory.remove(Self.range(0, 4096))
+    #expect(!memory.withAccess { list.isUsable(in: $0) })
+    let row = RowCopy(
+      sourceOffset: 0, sourceStride: 4, destinationOffset: 0, destinationStride: 4, rowBytes: 4, rows: 1)
+    #expect(throws: GuestFault.removed) { try Self.copy(&list, row, size: 4, memory) }
+    // The same place again is another region: nobody has checked that it is the same memory.
+    try memory.add(try file.region(page: 0, pages: 1), at: GuestAddress(0))
+    #expect(!memory.withAccess { list.isUsable(in: $0) })
+  }
+
   @Test("a list of too many pieces is given up when the limit is met")
   func tooManyPieces() throws {
     let file = TestFile(pages: 8)
