@@ -64,8 +64,9 @@ enum Allocations {
     for _ in 0..<1000 { try bench.send(flush) }
     let allocated = cbenchmark_allocations() - before
     let looked = looks.load(ordering: .relaxed) - looksBefore
+    // Each looks when it is executed and when its time has come, perhaps more often; the last one's looks may be to come.
     report.check(
-      "1000 fenced flushes that wait for refreshes allocate nothing", allocated == 0 && looked >= 3000,
+      "1000 fenced flushes that wait for refreshes allocate nothing", allocated == 0 && looked >= 1999,
       "\(allocated) allocations, the clock was looked at \(looked) times")
   }
 

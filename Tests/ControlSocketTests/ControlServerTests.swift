@@ -30,7 +30,7 @@ private func limits(clients: Int = 16, request: Int64 = 300, answer: Int64 = 300
 private let errorLine = "scanout-control 1 error "
 
 // One after the other: they measure time.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ControlServerTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ControlServerTests {
   @Test func `requests are answered and the client sees failures`() throws {
     let directory = try Directory()
     let server = try ControlServer(path: directory.socket, respond: answer)

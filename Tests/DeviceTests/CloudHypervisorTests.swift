@@ -7,7 +7,7 @@ import ScanoutDevice
 import Testing
 
 /// What Cloud Hypervisor does otherwise than QEMU, replayed: `spec/vfio-user.md` says from which sources.
-@Suite(.timeLimit(.minutes(5))) struct CloudHypervisorTests {
+@Suite(.timeLimit(.minutes(15))) struct CloudHypervisorTests {
   typealias Command = VfioUserLayout.Command
 
   /// A GPU at a socket.

@@ -5,7 +5,7 @@ import ScanoutDevice
 import Testing
 
 /// The entropy device as a guest finds it on its bus.
-@Suite(.timeLimit(.minutes(1))) struct EntropyFunctionTests {
+@Suite(.timeLimit(.minutes(15))) struct EntropyFunctionTests {
   private let machine: InProcessMachine
   private let ram = GuestRAMImage()
   private let device: RandomDevice

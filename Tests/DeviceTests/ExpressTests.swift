@@ -3,7 +3,7 @@ import ScanoutDevice
 import Testing
 
 /// What a PCI Express endpoint can do that a conventional function cannot: reset by its driver, and sleep.
-@Suite(.timeLimit(.minutes(2))) struct ExpressTests {
+@Suite(.timeLimit(.minutes(15))) struct ExpressTests {
   private func makeBench(_ path: DevicePath) throws -> Bench {
     var pci = VirtioPCIOptions()
     pci.placement = .express

@@ -7,7 +7,7 @@ import ScanoutDevice
 import Testing
 
 /// Several front-ends on one keyboard or pointer, each with what it holds.
-@Suite(.timeLimit(.minutes(2))) struct InputAttachmentTests {
+@Suite(.timeLimit(.minutes(15))) struct InputAttachmentTests {
   private let memory = GuestMemory()
   private let ram = GuestRAMImage()
 

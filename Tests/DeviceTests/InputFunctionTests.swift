@@ -7,7 +7,7 @@ import ScanoutDevice
 import Testing
 
 /// Input devices as a guest finds them on its bus, worked by their own threads.
-@Suite(.timeLimit(.minutes(2))) struct InputFunctionTests {
+@Suite(.timeLimit(.minutes(15))) struct InputFunctionTests {
   private let memory = GuestMemory()
   private let ram = GuestRAMImage()
 

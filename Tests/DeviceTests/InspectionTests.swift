@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// `DisplayDevice.inspect` on a device whose state is known, and that its driver notices nothing of it.
-@Suite(.timeLimit(.minutes(3))) struct InspectionTests {
+@Suite(.timeLimit(.minutes(15))) struct InspectionTests {
   /// A driver's options with both ring formats.
   enum Rings: String, CaseIterable {
     case split, packed

@@ -3,7 +3,7 @@ import ScanoutDevice
 import Testing
 
 /// The legacy registers, met by accesses that are not of their own width or name what is not there.
-@Suite(.timeLimit(.minutes(2))) struct LegacyRegisterTests {
+@Suite(.timeLimit(.minutes(15))) struct LegacyRegisterTests {
   private func makeBench(_ path: DevicePath) throws -> Bench {
     var pci = VirtioPCIOptions()
     pci.transport = .transitional

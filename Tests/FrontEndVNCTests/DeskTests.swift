@@ -7,7 +7,7 @@ import Testing
 @testable import FrontEndVNC
 
 /// Several outputs, beside each other and one at a time, and what viewers wish of them.
-@Suite(.timeLimit(.minutes(2))) struct DeskTests {
+@Suite(.timeLimit(.minutes(15))) struct DeskTests {
   private typealias Layout = RawViewer.Layout
 
   private static func output(_ index: Int, _ width: Int, _ height: Int, _ x: Int, _ y: Int) -> PlacedOutput {

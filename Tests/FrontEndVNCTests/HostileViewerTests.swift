@@ -4,7 +4,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(2))) struct HostileViewerTests {
+@Suite(.timeLimit(.minutes(15))) struct HostileViewerTests {
   private static let version = Array("RFB 003.008\n".utf8)
   /// A whole polite conversation: version, security type, ClientInit, format, encodings, request, key, pointer,
   /// clipboard, wish for a size, request.

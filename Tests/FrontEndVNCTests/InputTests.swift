@@ -4,7 +4,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(2))) struct InputTests {
+@Suite(.timeLimit(.minutes(15))) struct InputTests {
   private static let size = (width: 40, height: 20)
 
   private func scene(_ input: FakeInput) throws -> Scene {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(1))) struct PasswordTests {
+@Suite(.timeLimit(.minutes(15))) struct PasswordTests {
   // Computed with `openssl enc -des-ecb`, the key's bytes with their bits in reverse.
   @Test(arguments: [
     ("scanout1", "03bac4b49c65909d90c9eedaa2a0b5b7"), ("abc", "9c22b4f2088c3465a1562c4b9d6edb04"),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(15))) struct ServerTests {
   private static func path() -> String { "/tmp/scanout-vnc-\(getpid())-\(UInt32.random(in: .min ... .max))" }
 
   @Test(arguments: [

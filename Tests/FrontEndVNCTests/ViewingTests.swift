@@ -3,7 +3,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(1))) struct ViewingTests {
+@Suite(.timeLimit(.minutes(15))) struct ViewingTests {
   @Test(arguments: [(1, 1), (3, 5), (101, 57), (640, 480)])
   func `a viewer sees every pixel`(_ width: Int, _ height: Int) throws {
     let scene = try Scene()

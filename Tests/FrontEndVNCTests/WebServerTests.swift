@@ -4,7 +4,7 @@ import Testing
 
 @testable import FrontEndVNC
 
-@Suite(.timeLimit(.minutes(2))) struct WebServerTests {
+@Suite(.timeLimit(.minutes(15))) struct WebServerTests {
   // MARK: Files
 
   @Test(arguments: [

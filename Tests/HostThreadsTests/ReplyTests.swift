@@ -2,7 +2,7 @@ import Testing
 
 @testable import HostThreads
 
-@Suite(.timeLimit(.minutes(1))) struct ReplyTests {
+@Suite(.timeLimit(.minutes(15))) struct ReplyTests {
   @Test("a value that was given before is there at once, and the first one stays")
   func before() {
     let reply = Reply<Int>()

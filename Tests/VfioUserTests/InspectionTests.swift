@@ -6,7 +6,7 @@ import Testing
 
 extension VfioUserTests {
   /// What a server tells of its client.
-  @Suite(.timeLimit(.minutes(1))) struct InspectionTests {
+  @Suite(.timeLimit(.minutes(15))) struct InspectionTests {
     @Test("memory is told as the client announced it, and nothing of it once it has left")
     func memory() throws {
       let served = try Served()

@@ -7,7 +7,7 @@ import Testing
 @testable import VirtioCore
 
 /// What `DeviceState.inspect` sees, and that nobody else notices.
-@Suite(.timeLimit(.minutes(1))) struct InspectionTests {
+@Suite(.timeLimit(.minutes(15))) struct InspectionTests {
   /// Long enough for what must come.
   private static let patience = 60_000
 

@@ -6,7 +6,7 @@ import Testing
 @testable import VirtioCore
 
 /// What a driver does while the device's thread is in the middle of something else it asked for.
-@Suite(.timeLimit(.minutes(1))) struct OverlapTests {
+@Suite(.timeLimit(.minutes(15))) struct OverlapTests {
   /// A device that does something in the middle of its work.
   private final class InterruptedDevice: VirtioDevice {
     let deviceID: UInt16 = 99

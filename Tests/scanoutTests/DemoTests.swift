@@ -3,7 +3,7 @@ import Testing
 
 @testable import scanout
 
-@Suite(.timeLimit(.minutes(2))) struct DemoTests {
+@Suite(.timeLimit(.minutes(15))) struct DemoTests {
   @Test func `the demo draws, compares and saves a picture of its output's size`() throws {
     let path = "/tmp/scanout-demo-test-\(getpid()).png"
     defer { unsafe unlink(path) }

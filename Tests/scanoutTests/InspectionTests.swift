@@ -8,7 +8,7 @@ import Testing
 @testable import scanout
 
 /// `scanout inspect`: what it prints, and that text and JSON say the same.
-@Suite(.timeLimit(.minutes(2))) struct InspectionTests {
+@Suite(.timeLimit(.minutes(15))) struct InspectionTests {
   private static let fields: ReportNode.Fields = [
     ("count", .number(.max)), ("way", .signed(-3)), ("register", .hex(0xfe, digits: 4)),
     ("wide", .hex(.max)), ("is_set", .flag(true)), ("word", .text("a\"b\\c\u{1}é\u{1f600}")),

@@ -94,7 +94,7 @@ final class Process {
   func path(_ name: String) -> String { directory + "/" + name }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct ServeTests {
+@Suite(.timeLimit(.minutes(15))) struct ServeTests {
   @Test(arguments: [SIGTERM, SIGINT])
   func `serve says where it listens and ends in order with its sockets gone`(_ signal: CInt) throws {
     let serve = try Process("serve", "--vfio-user", "@/gpu", "--control", "@/control")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import scanout
 
-@Suite(.timeLimit(.minutes(2))) struct ServedBrowsersTests {
+@Suite(.timeLimit(.minutes(15))) struct ServedBrowsersTests {
   /// A folder with a page in it, gone with this.
   private final class Folder {
     let path = FileManager.default.temporaryDirectory.appending(path: "scanout-web-\(UUID().uuidString)").path

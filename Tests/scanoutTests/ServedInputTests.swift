@@ -8,7 +8,7 @@ import Testing
 @testable import scanout
 
 /// A viewer's keys and pointer, from its connection to the events that a guest's driver takes from the ring.
-@Suite(.timeLimit(.minutes(2))) struct ServedInputTests {
+@Suite(.timeLimit(.minutes(15))) struct ServedInputTests {
   /// A guest's driver of one input device.
   private static func drive(_ socket: String) throws -> InputDriver {
     let machine = try VfioUserMachine(path: socket)

@@ -7,7 +7,7 @@ import Testing
 @testable import scanout
 
 /// Viewers as programs that nobody here wrote: gtk-vnc's `gvnccapture`, read with netpbm's `pngtopnm`.
-@Suite(.timeLimit(.minutes(2))) struct ServedViewersTests {
+@Suite(.timeLimit(.minutes(15))) struct ServedViewersTests {
   /// Runs a program to its end; what it wrote to standard output, nil unless it ended well.
   private static func run(_ path: String, _ arguments: String...) throws -> [UInt8]? {
     let process = Foundation.Process()
