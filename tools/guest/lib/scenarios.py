@@ -466,7 +466,11 @@ def input_devices(scene):
     def pixel():
         scene.ask("open")
         scene.picture_is(scene.show(0, 1, 1000, 701, 901))
-        comes("tablet", [(ABSOLUTE, 0, int(640.5 / 1000 * 32768)), (ABSOLUTE, 1, int(400.5 / 701 * 32768)),
+        # A tablet spans all outputs that show something, as they stand beside each other; the first is at their corner.
+        shown = [output for output in scene.viewer.outputs() if output["shown"]]
+        width = max(output["x"] + output["shown"]["w"] for output in shown)
+        height = max(output["y"] + output["shown"]["h"] for output in shown)
+        comes("tablet", [(ABSOLUTE, 0, int(640.5 / width * 32768)), (ABSOLUTE, 1, int(400.5 / height * 32768)),
                          *pressed(0x111)], "click", "640", "400", "--button", "right")
         scene.ask("close")
 
