@@ -59,7 +59,7 @@ extension DeviceState {
       questions.ask(question)
       let deadline = ContinuousClock.now.advanced(by: .milliseconds(milliseconds))
       // The thread may have gone to sleep without seeing the question: then its lock is free. So look again and again.
-      while answer.value(withinMilliseconds: 2) == nil, !answerHere({ self.answerQuestions($0) }),
+      while answer.value(withinMilliseconds: 2) == nil, !answerHere(answerQuestions),
         ContinuousClock.now < deadline
       {}
       questions.withdraw(question)
