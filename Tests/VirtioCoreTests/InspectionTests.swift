@@ -152,6 +152,22 @@ import Testing
     withExtendedLifetime(thread) {}
   }
 
+  @Test("a reset that is under way is told with the status from before it")
+  func resetting() throws {
+    let device = HeldDevice(), guest = try SmallGuest(device, scheduling: .ownThread), state = guest.state
+    let thread = try DeviceThread(state)
+    try guest.bringUp(.version1)
+    device.holdNext()
+    state.writeStatus([])
+    device.waitUntilHeld()
+    let (snapshot, _) = state.inspect(withinMilliseconds: 20) {}
+    #expect(snapshot.isResetting && snapshot.isBusy && snapshot.statusNames.contains("DRIVER_OK"))
+    device.goOn()
+    while state.status != [] {}
+    #expect(!look(state).isResetting && look(state).status == 0)
+    withExtendedLifetime(thread) {}
+  }
+
   @Test("who asks while a buffer is at work is answered before the next one")
   func between() throws {
     let device = HeldDevice(), guest = try SmallGuest(device, scheduling: .ownThread), state = guest.state
