@@ -57,10 +57,10 @@ import Testing
       #expect(progress.format.rawValue == rings.rawValue && progress.hasEventIndex)
       #expect(progress.inFlight == 0 && progress.hasBuffers == false)
       #expect(progress.availableIndex == progress.usedIndex && progress.availableWrap == progress.usedWrap)
-      // Each request is announced, and its answer too, unless the other side was just about to look.
+      // Each request is announced, and its answer too, unless the other side looked before it was told: with event
+      // indices that can be so each time. `InspectionTests` of the core hold the counters to exact numbers.
       #expect(progress.buffers == (index == 0 ? 3 : 1))
-      #expect((1...progress.buffers).contains(progress.notifications))
-      #expect((1...progress.buffers).contains(progress.interrupts))
+      #expect(progress.notifications <= progress.buffers && progress.interrupts <= progress.buffers)
       #expect(progress.driverIndex == (rings == .split ? UInt16(progress.buffers) : nil))
     }
   }
