@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -39,6 +40,16 @@ int chost_event_take(int descriptor) {
   if (result < 0 && errno == EOPNOTSUPP) result = read(descriptor, &count, sizeof count);
   if (result == (ssize_t)sizeof count) return 1;
   return errno == EAGAIN ? 0 : -errno;
+}
+
+int chost_timer_create(void) {
+  int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+void chost_timer_set(int descriptor, int64_t deadline) {
+  struct itimerspec setting = {{0, 0}, {deadline / 1000000000, deadline % 1000000000}};
+  timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &setting, NULL);
 }
 
 int chost_is_event(int descriptor) {

@@ -21,7 +21,12 @@ public final class HostLoop: CoreServices {
   public init(name: String = "loop") throws(HostLoopError) {
     let bell = chost_event_create()
     guard bell >= 0 else { throw HostLoopError(call: "eventfd", errno: -bell) }
-    let registry = Registry(bell: bell)
+    let clock = chost_timer_create()
+    guard clock >= 0 else {
+      close(bell)
+      throw HostLoopError(call: "timerfd_create", errno: -clock)
+    }
+    let registry = Registry(bell: bell, clock: clock)
     self.registry = registry
     do throws(HostThreadError) {
       // The thread keeps the registry, not the loop, which may so be let go.

@@ -12,6 +12,8 @@ final class Registry: Sendable {
     var current: ObjectIdentifier?
     var isStopped = false
     var thread: pthread_t?
+    /// What the clock is set to; nil: it stands.
+    var alarm: Int64?
 
     /// Whether the calling thread is the loop's.
     var isOnLoop: Bool { thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
@@ -29,14 +31,22 @@ final class Registry: Sendable {
   }
 
   private let bell: CInt
+  /// Readable when the first timer runs out.
+  private let clock: CInt
   private let state = Lock(State())
   /// Signalled when a call has returned that a removal may wait for.
   private let callReturned = Event()
 
-  /// - Parameter bell: an eventfd, which this owns from here on.
-  init(bell: CInt) { self.bell = bell }
+  /// - Parameters: an eventfd and a timerfd, which this owns from here on.
+  init(bell: CInt, clock: CInt) {
+    self.bell = bell
+    self.clock = clock
+  }
 
-  deinit { close(bell) }
+  deinit {
+    close(bell)
+    close(clock)
+  }
 
   // MARK: Any thread
 
@@ -65,20 +75,30 @@ final class Registry: Sendable {
 
   /// nil stops it; nothing happens when it was removed.
   func start(_ timer: LoopTimer, afterMilliseconds milliseconds: UInt32?) {
-    let deadline = milliseconds.map { Self.now() + Int64($0) }
-    state.withLock { $0.timers[ObjectIdentifier(timer)]?.deadline = deadline }
-    ring()
+    let deadline = milliseconds.map { Self.now() + Int64($0) * 1_000_000 }
+    state.withLock { state in
+      state.timers[ObjectIdentifier(timer)]?.deadline = deadline
+      setClock(&state)
+    }
+  }
+
+  /// Sets the clock to the first deadline: the loop's thread is woken then, and not to hear of it.
+  private func setClock(_ state: inout State) {
+    let first = state.timers.values.lazy.compactMap(\.deadline).min()
+    guard first != state.alarm else { return }
+    state.alarm = first
+    chost_timer_set(clock, first ?? 0)
   }
 
   /// Forgets a timer or watch and waits for its body, unless that is where the call comes from.
   func remove(_ member: AnyObject) {
     let id = ObjectIdentifier(member)
-    let (watch, timer) = state.withLock {
-      ($0.watches.removeValue(forKey: id), $0.timers.removeValue(forKey: id))
+    let (watch, timer) = state.withLock { state in
+      defer { setClock(&state) }
+      return (state.watches.removeValue(forKey: id), state.timers.removeValue(forKey: id))
     }
-    extendLifetime(watch)
     extendLifetime(timer)
-    ring()
+    if watch != nil { ring() }
     var hasWaited = false
     while state.withLock({ $0.current == id && !$0.isOnLoop }) {
       callReturned.wait()
@@ -98,19 +118,19 @@ final class Registry: Sendable {
 
   func run() {
     state.withLock { $0.thread = pthread_self() }
-    while let (watches, timeLimit) = plan() {
-      var polled = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+    while let watches = plan() {
+      var polled = [bell, clock].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
       polled += watches.map { pollfd(fd: $0.watch.descriptor, events: $0.events.polled, revents: 0) }
       // As many entries as the array has.
-      guard unsafe poll(&polled, nfds_t(polled.count), timeLimit) >= 0 else {
+      guard unsafe poll(&polled, nfds_t(polled.count), -1) >= 0 else {
         if errno != EINTR { usleep(100_000) }  // out of memory: wait for better times
         continue
       }
       if polled[0].revents != 0 { _ = chost_event_take(bell) }
-      for (watched, polled) in zip(watches, polled.dropFirst()) where polled.revents != 0 {
+      for (watched, polled) in zip(watches, polled.dropFirst(2)) where polled.revents != 0 {
         tell(watched.watch, WatchEvents(polled: polled.revents))
       }
-      runTimers()
+      if polled[1].revents != 0 { runTimers() }
     }
     // Bodies may keep each other and the loop's owner alive.
     let last = state.withLock { state in
@@ -120,13 +140,10 @@ final class Registry: Sendable {
     extendLifetime(last)
   }
 
-  /// What to wait for; nil when the loop is to end.
-  private func plan() -> (watches: [Watched], timeLimit: CInt)? {
+  /// What to watch; nil when the loop is to end.
+  private func plan() -> [Watched]? {
     state.withLock { state in
-      guard !state.isStopped else { return nil }
-      let watches = state.watches.values.filter { !$0.events.isEmpty }
-      guard let next = state.timers.values.compactMap(\.deadline).min() else { return (watches, -1) }
-      return (watches, CInt(clamping: max(0, next - Self.now())))
+      state.isStopped ? nil : state.watches.values.filter { !$0.events.isEmpty }
     }
   }
 
@@ -159,6 +176,7 @@ final class Registry: Sendable {
           return true
         }, timer.body)
     }
+    state.withLock { setClock(&$0) }
   }
 
   /// Calls a body if `isWanted` says so, so that a removal which comes meanwhile can wait for it.
@@ -174,12 +192,12 @@ final class Registry: Sendable {
     callReturned.signal()
   }
 
-  /// Milliseconds of the monotonic clock.
+  /// Nanoseconds of the monotonic clock.
   private static func now() -> Int64 {
     var time = timespec()
     // The pointer is to a local variable.
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }
 

@@ -76,6 +76,29 @@ import Testing
     early.remove()
   }
 
+  @Test func `starting and stopping a timer wakes nobody before it runs out`() {
+    let turns = Calls()
+    // How often the loop's thread has gone to sleep so far.
+    let look = loop.addTimer {
+      var usage = rusage()
+      // A local variable.
+      unsafe getrusage(1, &usage)  // RUSAGE_THREAD, which Swift does not see
+      turns.add("\(usage.ru_nvcsw)")
+    }
+    let timer = loop.addTimer {}
+    look.start(afterMilliseconds: 0)
+    turns.wait(for: 1)
+    for _ in 0..<1000 {
+      timer.start(afterMilliseconds: 3_600_000)
+      timer.cancel()
+    }
+    look.start(afterMilliseconds: 0)
+    turns.wait(for: 2)
+    let counts = turns.all.compactMap { Int($0) }
+    #expect(counts[1] - counts[0] < 100)
+    for timer in [look, timer] { timer.remove() }
+  }
+
   @Test func `a timer that is cancelled, removed or started anew does not run out`() {
     let calls = Calls()
     let timers = ["cancelled", "removed", "anew"].map { name in loop.addTimer { calls.add(name) } }

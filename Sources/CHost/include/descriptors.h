@@ -2,6 +2,7 @@
 #define CHOST_DESCRIPTORS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /// A new eventfd, close-on-exec and non-blocking, or a negative errno.
 int chost_event_create(void);
@@ -23,6 +24,12 @@ int chost_event_take(int descriptor);
 /// The name comes from /proc; where that is not mounted, any descriptor without a file type will do, for no
 /// such descriptor but an eventfd takes a write.
 int chost_is_event(int descriptor);
+
+/// A new timerfd of the monotonic clock, close-on-exec and non-blocking, or a negative errno.
+int chost_timer_create(void);
+
+/// Makes a timerfd readable when the monotonic clock shows so many nanoseconds (more than 0), and until then not; 0 stops it.
+void chost_timer_set(int descriptor, int64_t deadline);
 
 /// Makes reads and writes return -EAGAIN where they would block: 0 or a negative errno.
 int chost_set_nonblocking(int descriptor);
