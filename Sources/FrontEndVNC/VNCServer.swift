@@ -45,6 +45,8 @@ public final class VNCServer: Sendable {
     let password: VNCPassword?
     let limits: Limits
     let name: Name
+    /// When viewers hear of changes.
+    let news: NewsRound
     let attach: @Sendable (any DisplayFrontEnd) throws -> any DisplayChannel
     let report: @Sendable (VNCReport) -> Void
   }
@@ -74,7 +76,7 @@ public final class VNCServer: Sendable {
     self.address = socket.address
     let setup = Setup(
       output: output, controls: controls, password: protection.password, limits: limits, name: Name(name),
-      attach: attach, report: report)
+      news: NewsRound(on: core), attach: attach, report: report)
     let policy = Reception.Policy(
       guests: "viewer", limit: limits.viewers, lastWaits: false, report: report)
     reception = Reception(socket: socket, policy) { Viewer(owning: $0, setup, whenOver: $1) }

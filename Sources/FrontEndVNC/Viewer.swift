@@ -36,7 +36,7 @@ final class Viewer: DisplayFrontEnd, Visitor {
   func attached(to channel: any DisplayChannel) {}
 
   func outputChanged(_ index: Int) {
-    if setup.output == nil || index == setup.output { wakeUp.signal() }
+    if setup.output == nil || index == setup.output { setup.news.add(wakeUp) }
   }
 
   /// Ends the connection; the viewer's thread ends soon after.
@@ -72,7 +72,10 @@ final class Viewer: DisplayFrontEnd, Visitor {
     do { channel = try setup.attach(self) } catch {
       return setup.report(VNCReport(weight: .notice, text: "a viewer cannot be shown anything: \(error)"))
     }
-    defer { channel.detach() }
+    defer {
+      channel.detach()
+      setup.news.remove(wakeUp)
+    }
     let input: ViewerInput
     do { input = try ViewerInput(setup.controls, wakeUp: wakeUp) } catch {
       return setup.report(VNCReport(weight: .notice, text: "a viewer cannot have its input taken: \(error)"))

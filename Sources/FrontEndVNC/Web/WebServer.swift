@@ -95,10 +95,11 @@ public final class WebServer: Sendable {
     LibraryLog.send(to: report)
     let socket = try VNCServer.listen(at: address, protection, core)
     self.address = socket.address
+    let news = NewsRound(on: core)
     let viewers = (0..<outputs).map { output in
       VNCServer.Setup(
         output: output, controls: controls, password: protection.password, limits: limits.viewers,
-        name: Name(name(output)), attach: attach, report: report)
+        name: Name(name(output)), news: news, attach: attach, report: report)
     }
     let setup = Setup(
       root: root, outputs: viewers, access: WebAccess(hasPassword: protection.password != nil),
