@@ -1,7 +1,8 @@
 import CHost
 import Glibc
 
-/// A piece of a file, mapped into this process; unmapped when the value is destroyed.
+/// Memory of a guest that is mapped into this process: a piece of a file, which the value unmaps when it is destroyed, or a
+/// mapping that was lent by whoever owns it.
 @safe
 public struct MappedRegion: ~Copyable, @unchecked Sendable {
   // Sendable: one owner, and the address is only a number until somebody holds a `GuestAccess`.
@@ -11,6 +12,8 @@ public struct MappedRegion: ~Copyable, @unchecked Sendable {
   /// Whether the device may write to it.
   public let isWritable: Bool
   private let guardSlot: CInt
+  /// Whether somebody else unmaps it.
+  private let isBorrowed: Bool
 
   /// Maps `count` bytes of a file from `offset`.
   ///
@@ -48,9 +51,33 @@ public struct MappedRegion: ~Copyable, @unchecked Sendable {
     self.count = length
     isWritable = writable
     guardSlot = slot
+    isBorrowed = false
+  }
+
+  /// Takes memory that the caller has mapped, as a VMM has its guest's, and leaves it mapped.
+  ///
+  /// It has to stay mapped, readable, and writable if `writable`, until `GuestMemory.remove` of the region has returned, or
+  /// else until the `GuestMemory` and every device on it are gone. The bus fault guard knows nothing of it: if it is of a
+  /// file, the file must not shrink.
+  ///
+  /// - Parameters:
+  ///   - start: a multiple of 4096.
+  ///   - count: bytes; more than 0.
+  /// - Throws: `HostError` with EINVAL for another start or count.
+  @unsafe
+  public init(borrowing start: UnsafeMutableRawPointer, count: Int, writable: Bool) throws(HostError) {
+    guard UInt(bitPattern: start) % 4096 == 0, count > 0 else {
+      throw HostError(operation: "borrow a mapping", errno: EINVAL)
+    }
+    unsafe base = start
+    self.count = count
+    isWritable = writable
+    guardSlot = -1
+    isBorrowed = true
   }
 
   deinit {
+    guard !isBorrowed else { return }
     chost_unguard_range(guardSlot)
     // Mapped by init with this length; readers hold a gate that keeps the owner alive.
     _ = unsafe munmap(base, count)

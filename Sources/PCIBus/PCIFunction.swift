@@ -40,6 +40,31 @@ public struct BAR: Sendable, Equatable {
   public static let absent = BAR(.absent, size: 0)
 }
 
+/// A register of a function where a driver's write does no more than announce buffers of one queue.
+///
+/// A host may take such a write without bringing it to the function, as KVM's ioeventfd does, and call
+/// `PCIFunction.ring` when it learns of it. Where the BAR lies is the guest's to say; a doorbell is at `offset` from there.
+public struct PCIDoorbell: Sendable, Hashable {
+  /// The base address register, 0 to 5; its kind says whether this is a place in memory or a port.
+  public let bar: Int
+  /// Bytes from the BAR's start.
+  public let offset: UInt64
+  /// The queue that a write announces, from 0.
+  public let queue: Int
+  /// What a write of 2 bytes has to carry to mean this queue, where one register serves several. Writes of another width or
+  /// another value mean something else there, and are brought to the function. nil: every write means this queue, of
+  /// whatever width and value.
+  public let match: UInt16?
+
+  /// A doorbell.
+  public init(bar: Int, offset: UInt64, queue: Int, match: UInt16? = nil) {
+    self.bar = bar
+    self.offset = offset
+    self.queue = queue
+    self.match = match
+  }
+}
+
 /// A PCI function as its host (a VMM in the same process, or a server in front of one) sees it.
 ///
 /// All calls may come from any thread. None waits for pixel work except `reset` and the writes that are one, or that take
@@ -58,6 +83,11 @@ public protocol PCIFunction: AnyObject, Sendable {
   func read(_ region: PCIRegion, at offset: UInt64, into bytes: inout MutableRawSpan)
   /// Writes `bytes` at `offset`.
   func write(_ region: PCIRegion, at offset: UInt64, _ bytes: RawSpan)
+  /// Every doorbell there is; the same for the function's life.
+  var doorbells: [PCIDoorbell] { get }
+  /// Does what a driver's write to this doorbell does, for a host that took the write itself. Any number of writes may have
+  /// become one call. Nothing happens if the function has no such doorbell.
+  func ring(_ doorbell: PCIDoorbell)
   /// Says where interrupts go from now on; nil: nowhere. The last call counts.
   func connect(_ interrupts: (any InterruptSink)?)
   /// Function reset: returns when the function is quiet and everything is as after power-on.

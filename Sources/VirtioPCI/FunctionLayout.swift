@@ -12,6 +12,7 @@ struct FunctionLayout {
   let configurationSpaceSize: Int
   /// Bytes from one doorbell of the modern structures to the next; at least 1.
   let doorbellStride: Int
+  let doorbells: [PCIDoorbell]
   let places: Places
 
   /// Where the capabilities that the function acts on stand in configuration space; nil: there is none.
@@ -38,6 +39,10 @@ struct FunctionLayout {
     doorbellStride = modern?.notifyMultiplier ?? 1
     identity = Self.identity(device, classCode: classCode, hasLegacy: hasLegacy)
     bars = Self.bars(device, modern: modern, hasLegacy: hasLegacy)
+    let queues = device.queueSizes.indices
+    doorbells =
+      (modern.map { modern in queues.map { modern.doorbell(ofQueue: $0) } } ?? [])
+      + (hasLegacy ? queues.map { LegacyLayout.doorbell(ofQueue: $0) } : [])
     // The table and the pending bits share one page of BAR 1.
     precondition(vectorCount <= MSIXLayout.pending / MSIX.entrySize)
     let msix = MSIX.capability(

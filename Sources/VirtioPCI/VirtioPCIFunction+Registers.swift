@@ -59,8 +59,7 @@ extension VirtioPCIFunction {
     }
   }
 
-  /// The place names the queue; the value repeats it, with the driver's position if NOTIFICATION_DATA was accepted
-  /// (§4.1.5.2), and is not needed.
+  /// The place alone counts; see `ModernLayout.doorbell`.
   private func notifyModern(at offset: Int) {
     state.notify(UInt16(clamping: (offset - ModernLayout.notify) / layout.doorbellStride))
   }

@@ -28,6 +28,8 @@ public final class VirtioPCIFunction: PCIFunction {
   public var configurationSpaceSize: Int { layout.configurationSpaceSize }
   /// INTA.
   public var hasINTx: Bool { true }
+  /// One for each queue, and for each interface that a driver may choose.
+  public var doorbells: [PCIDoorbell] { layout.doorbells }
 
   struct Registers {
     var space: ConfigSpace
@@ -126,6 +128,14 @@ public final class VirtioPCIFunction: PCIFunction {
     case ModernLayout.bar: writeModern(at: place, bytes)
     default: break
     }
+  }
+
+  /// Announces buffers; see `PCIFunction`.
+  public func ring(_ doorbell: PCIDoorbell) {
+    guard layout.doorbells.contains(doorbell), isFullyOn.load(ordering: .acquiring) else { return }
+    // There are 63 queues at most.
+    let queue = UInt16(clamping: doorbell.queue)
+    if doorbell.match == nil { state.notify(queue) } else { state.notifyLegacy(queue) }
   }
 
   /// The offset of an access that lies wholly inside its region; from here on no sum of offsets can overflow.

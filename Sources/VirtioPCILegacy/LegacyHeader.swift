@@ -127,6 +127,13 @@ package enum LegacyLayout {
     }
   }
 
+  /// Where a driver announces buffers of a queue (virtio 1.4 §4.1.5.2): one register, to which it writes the queue's number.
+  package static func doorbell(ofQueue queue: Int) -> PCIDoorbell {
+    PCIDoorbell(
+      bar: LegacyHeader.bar, offset: UInt64(LegacyHeader.notify), queue: queue, match: UInt16(clamping: queue)
+    )
+  }
+
   /// Bytes of BAR 0: the registers with vectors, and the device configuration.
   package static func barSize(configurationSize: Int) -> UInt64 {
     var size: UInt64 = 32

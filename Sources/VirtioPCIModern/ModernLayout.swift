@@ -63,6 +63,12 @@ package struct ModernLayout: Sendable {
     capabilities = list
   }
 
+  /// Where a driver announces buffers of a queue (virtio 1.4 §4.1.5.2). The place names the queue; the value repeats it,
+  /// with the driver's position if NOTIFICATION_DATA was accepted, and is not needed.
+  package func doorbell(ofQueue queue: Int) -> PCIDoorbell {
+    PCIDoorbell(bar: Self.bar, offset: UInt64(Self.notify + queue * notifyMultiplier), queue: queue)
+  }
+
   /// `cfg_type` of a virtio capability (§4.1.4).
   enum Structure: UInt64 {
     /// `VIRTIO_PCI_CAP_COMMON_CFG`

@@ -13,6 +13,7 @@ final class ManyVectors: PCIFunction {
   let bars: [BAR]
   let msixVectorCount: Int
   let hasINTx = false
+  let doorbells: [PCIDoorbell] = []
   private let state: Mutex<State>
 
   init(count: Int) {
@@ -43,6 +44,8 @@ final class ManyVectors: PCIFunction {
   }
 
   func connect(_ interrupts: (any InterruptSink)?) { state.withLock { $0.sink = interrupts } }
+
+  func ring(_ doorbell: PCIDoorbell) {}
 
   func reset() { state.withLock { $0.space.reset() } }
 }

@@ -101,6 +101,41 @@ import Testing
     }
   }
 
+  @Test("a mapping that was lent is read and written in place, and stays mapped when its region has gone")
+  func borrowing() throws {
+    let count = 2 * 4096
+    let own = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+    defer { _ = unsafe munmap(own, count) }
+    unsafe own.storeBytes(of: 0x1234_5678, toByteOffset: 4096, as: UInt32.self)
+    let memory = GuestMemory()
+    try memory.add(
+      unsafe MappedRegion(borrowing: own, count: count, writable: true), at: GuestAddress(0x8000))
+    try memory.add(
+      unsafe MappedRegion(borrowing: own, count: 4096, writable: false), at: GuestAddress(0x1_0000))
+    memory.withAccess { access in
+      let window = try! access.window(GuestRange(start: GuestAddress(0x9000), count: 8)!, writable: true)
+      #expect(window.load(UInt32.self, at: 0, in: access) == 0x1234_5678)
+      window.store(0xabcd as UInt32, at: 4, in: access)
+    }
+    #expect(unsafe own.load(fromByteOffset: 4100, as: UInt32.self) == 0xabcd)
+    #expect(throws: GuestFault.readOnly(GuestAddress(0x1_0000))) {
+      try memory.pieces(0x1_0000, 8, writable: true)
+    }
+    memory.removeAll()
+    #expect(unsafe own.load(fromByteOffset: 4096, as: UInt32.self) == 0x1234_5678)
+  }
+
+  @Test(
+    "a mapping that does not start at a page, or has no bytes, is not taken",
+    arguments: [(1, 4096), (0, 0), (0, -1)])
+  func borrowingNonsense(offset: Int, count: Int) throws {
+    let own = UnsafeMutableRawPointer.allocate(byteCount: 8192, alignment: 4096)
+    defer { unsafe own.deallocate() }
+    #expect(throws: HostError(operation: "borrow a mapping", errno: EINVAL)) {
+      _ = unsafe try MappedRegion(borrowing: own + offset, count: count, writable: true)
+    }
+  }
+
   @Test("remove returns only when nobody is inside an access")
   func removeWaits() throws {
     final class Shared: Sendable {

@@ -33,6 +33,7 @@ final class FakeFunction: PCIFunction {
   let msixVectorCount = 4
   let hasINTx = true
   let configurationSpaceSize = 256
+  let doorbells: [PCIDoorbell] = []
   let bars = [
     BAR(.memory32, size: 4096), BAR(.io, size: 64), .absent, .absent, BAR(.memory64, size: 1 << 20), .absent,
   ]
@@ -73,6 +74,8 @@ final class FakeFunction: PCIFunction {
   }
 
   func connect(_ interrupts: (any InterruptSink)?) { state.withLock { $0.sink = interrupts } }
+
+  func ring(_ doorbell: PCIDoorbell) {}
 
   func reset() {
     let sink = state.withLock { state in

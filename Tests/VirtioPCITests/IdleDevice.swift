@@ -5,12 +5,13 @@ import VirtioCore
 final class IdleDevice: VirtioDevice {
   let deviceID: UInt16
   let offeredFeatures: FeatureSet = []
-  let queueSizes: [UInt16] = [16]
+  let queueSizes: [UInt16]
   let configurationSize = 0
   let sharedMemory: [SharedMemoryRegion]
 
-  init(deviceID: UInt16 = 16, sharedMemory: [SharedMemoryRegion] = []) {
+  init(deviceID: UInt16 = 16, queueCount: Int = 1, sharedMemory: [SharedMemoryRegion] = []) {
     self.deviceID = deviceID
+    queueSizes = Array(repeating: 16, count: queueCount)
     self.sharedMemory = sharedMemory
   }
 

@@ -33,6 +33,8 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
   var bars: [BAR] { device.bars }
   var msixVectorCount: Int { device.msixVectorCount }
   var hasINTx: Bool { device.hasINTx }
+  /// None: a host that rings one passes by the faults.
+  let doorbells: [PCIDoorbell] = []
 
   // MARK: Accesses
 
@@ -76,6 +78,8 @@ final class FaultyFunction: PCIFunction, @unchecked Sendable {
     changeUsed { put(access, value) }
     for case .afterWrite(let change) in effects { change(self) }
   }
+
+  func ring(_ doorbell: PCIDoorbell) {}
 
   func reset() {
     let ignores = effects.contains {
