@@ -40,7 +40,9 @@ let package = Package(
       dependencies: ["CHost", "HostThreads", .product(name: "Atomics", package: "swift-atomics")],
       swiftSettings: house),
     // Floor 2
-    .target(name: "HostLoop", dependencies: ["CHost", "FrontEndAPI", "HostThreads"], swiftSettings: house),
+    .target(
+      name: "HostLoop", dependencies: ["CHost", "FrontEndAPI", "HostThreads"], packageAccess: false,
+      swiftSettings: house),
     .target(
       name: "DisplayModel", dependencies: ["FrontEndAPI", "GuestRAM", "HostThreads"], swiftSettings: house),
     .target(name: "PCIBus", dependencies: ["HostThreads"], swiftSettings: house),
@@ -59,16 +61,17 @@ let package = Package(
     // Floor 4
     .target(name: "ControlSocket", dependencies: ["HostThreads"], swiftSettings: house),
     .target(
-      name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], swiftSettings: house),
+      name: "FrontEndPNG", dependencies: ["CLibPNG", "FrontEndAPI", "HostThreads"], packageAccess: false,
+      swiftSettings: house),
     .target(
       name: "FrontEndVNC", dependencies: ["CLibVNCServer", "FrontEndAPI", "HostThreads"],
-      swiftSettings: house),
+      packageAccess: false, swiftSettings: house),
     .target(
       name: "VfioUser",
       dependencies: [
         "CHost", "GuestRAM", "HostThreads", "PCIBus", .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: house),
+      packageAccess: false, swiftSettings: house),
     .target(
       name: "VirtioPCI",
       dependencies: [

@@ -81,7 +81,7 @@ extension DeskLayout.Screen {
 
 extension Rectangle {
   /// Whether they have a pixel in common.
-  package func overlaps(_ other: Rectangle) -> Bool {
+  public func overlaps(_ other: Rectangle) -> Bool {
     func meet(_ a: UInt32, _ aCount: UInt32, _ b: UInt32, _ bCount: UInt32) -> Bool {
       Int(a) < Int(b) + Int(bCount) && Int(b) < Int(a) + Int(aCount)
     }

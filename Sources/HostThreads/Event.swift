@@ -9,13 +9,13 @@ import Synchronization
 /// signal on. A signal takes no lock, so the thread that it wakes runs at once instead of going back to sleep
 /// behind one.
 @safe
-package final class Event: @unchecked Sendable {
+public final class Event: @unchecked Sendable {
   // Sendable: a semaphore is made for several threads, and its address never changes.
   private let semaphore: UnsafeMutablePointer<sem_t>
   /// Whether the semaphore stands at 1, or is about to.
   private let isSignalled = Atomic(false)
 
-  package init() {
+  public init() {
     unsafe semaphore = .allocate(capacity: 1)
     unsafe semaphore.initialize(to: sem_t())
     unsafe sem_init(semaphore, 0, 0)
@@ -28,21 +28,21 @@ package final class Event: @unchecked Sendable {
   }
 
   /// Lets one waiting thread, or the next that waits, go on.
-  package func signal() {
+  public func signal() {
     guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     // The semaphore lives as long as self.
     unsafe sem_post(semaphore)
   }
 
   /// Sleeps until a signal has come, and takes it.
-  package func wait() {
+  public func wait() {
     // As above. It fails only when a signal handler ran meanwhile.
     while unsafe sem_wait(semaphore) != 0 {}
     take()
   }
 
   /// Sleeps until a signal has come, and takes it, but no longer than this, nor than an hour; whether one has come.
-  package func wait(atMost limit: Duration) -> Bool {
+  public func wait(atMost limit: Duration) -> Bool {
     let (seconds, attoseconds) = min(max(limit, .zero), .seconds(3600)).components
     // As above.
     guard unsafe chost_wait(semaphore, seconds * 1_000_000_000 + attoseconds / 1_000_000_000) else {

@@ -6,8 +6,8 @@ import Synchronization
 /// Reading costs one atomic in and one out and never waits, except while the value is being changed. A writer
 /// closes the gate first, so new readers wait for it and it waits only for those already inside. Not recursive: a
 /// reader that enters again while a writer waits never returns.
-@safe @usableFromInline
-package struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+@safe
+public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   // Sendable: readers only borrow, and a writer has the value to itself.
   /// Top bit: a writer has closed the gate. The rest: how many readers are inside, or about to turn back.
   @usableFromInline let state = Atomic<UInt32>(0)
@@ -18,7 +18,7 @@ package struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
   @usableFromInline static var closed: UInt32 { 1 << 31 }
 
-  package init(_ initial: consuming sending Value) {
+  public init(_ initial: consuming sending Value) {
     unsafe value = .allocate(capacity: 1)
     unsafe value.initialize(to: initial)
   }
@@ -31,7 +31,7 @@ package struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
   /// Lends the value to `body`; it does not change until `body` returns.
   @inlinable
-  package borrowing func withReading<Result: ~Copyable, Failure: Error>(
+  public borrowing func withReading<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     while state.add(1, ordering: .acquiring).oldValue & Self.closed != 0 {
@@ -51,7 +51,7 @@ package struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   @usableFromInline borrowing func lastReaderLeft() { drained.signal() }
 
   /// Lends the value to `body` for changing it, when every reader has left; new readers wait meanwhile.
-  package borrowing func withWriting<Result: ~Copyable, Failure: Error>(
+  public borrowing func withWriting<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try writers.withLock { (_: inout Void) throws(Failure) -> Result in

@@ -2,7 +2,7 @@ import CHost
 import Glibc
 
 /// A thread of the host, started by `init` and waited for by `join`.
-package final class HostThread: Sendable {
+public final class HostThread: Sendable {
   private let isJoined = Lock(false)
   private let handle: pthread_t
 
@@ -10,7 +10,7 @@ package final class HostThread: Sendable {
   ///
   /// - Parameter name: what debuggers and `ps -L` show; Linux keeps the first 15 bytes.
   /// - Throws: `HostThreadError` when the system has no more threads to give.
-  package init(name: String, _ body: @escaping @Sendable () -> Void) throws(HostThreadError) {
+  public init(name: String, _ body: @escaping @Sendable () -> Void) throws(HostThreadError) {
     let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
     var handle = pthread_t()
     // The retained box is consumed exactly once: by the thread, or below when there is none.
@@ -31,7 +31,7 @@ package final class HostThread: Sendable {
 
   /// Waits until the thread's body has returned. A second call returns at once, and so does one from the thread
   /// itself, which cannot wait for its own end: what it belongs to may be let go there.
-  package func join() {
+  public func join() {
     guard pthread_equal(pthread_self(), handle) == 0 else { return }
     isJoined.withLock { isJoined in
       guard !isJoined else { return }
@@ -56,6 +56,6 @@ package final class HostThread: Sendable {
 }
 
 /// The system refused a thread; `errno` says why.
-package struct HostThreadError: Error {
-  package let errno: CInt
+public struct HostThreadError: Error {
+  public let errno: CInt
 }

@@ -4,13 +4,13 @@ import Glibc
 ///
 /// The standard library's `Mutex` is a futex that ThreadSanitizer does not know, so every access under it is
 /// reported as a race; a POSIX mutex is known to it. Not recursive: taking it twice on one thread never returns.
-@safe @usableFromInline
-package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+@safe
+public struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   // Sendable: the mutex orders all access to the value, and neither pointer leaves this type.
   @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
   @usableFromInline let value: UnsafeMutablePointer<Value>
 
-  package init(_ initial: consuming sending Value) {
+  public init(_ initial: consuming sending Value) {
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(mutex, nil)
@@ -28,7 +28,7 @@ package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
   /// Runs `body` with the value while no other thread can; keep it short.
   @inlinable
-  package borrowing func withLock<Result: ~Copyable, Failure: Error>(
+  public borrowing func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // Both pointers are valid from init to deinit, and the mutex makes the access exclusive.
@@ -39,7 +39,7 @@ package struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
   /// As `withLock`, but nil without a call when another thread holds it.
   @inlinable
-  package borrowing func withLockIfAvailable<Result, Failure: Error>(
+  public borrowing func withLockIfAvailable<Result, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     // As `withLock`.

@@ -1,9 +1,9 @@
 /// Lets events through at a bounded rate, with a reserve for bursts, and counts the others.
 ///
 /// For one thread; several share it behind a `Lock`.
-package struct RateLimiter: Sendable {
+public struct RateLimiter: Sendable {
   /// What becomes of an event.
-  package enum Decision: Equatable, Sendable {
+  public enum Decision: Equatable, Sendable {
     /// It may pass; so many before it did not.
     case pass(suppressed: Int)
     case suppress
@@ -18,7 +18,7 @@ package struct RateLimiter: Sendable {
   /// - Parameters:
   ///   - burst: how many events may pass at once, at least 1.
   ///   - interval: how long it takes to earn one more, above 0.
-  package init(burst: Int, interval: Duration = .seconds(1), now: ContinuousClock.Instant = .now) {
+  public init(burst: Int, interval: Duration = .seconds(1), now: ContinuousClock.Instant = .now) {
     precondition(burst >= 1 && interval > .zero)
     self.burst = burst
     self.interval = interval
@@ -27,7 +27,7 @@ package struct RateLimiter: Sendable {
   }
 
   /// Decides about an event that happens now.
-  package mutating func decide(at now: ContinuousClock.Instant = .now) -> Decision {
+  public mutating func decide(at now: ContinuousClock.Instant = .now) -> Decision {
     // Only as many intervals count as there is room for, so the division below stays small however long it was.
     let elapsed = now - lastRefill
     if elapsed >= interval * burst {

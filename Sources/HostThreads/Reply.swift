@@ -4,13 +4,13 @@ import Glibc
 ///
 /// A wait with a time limit: for who asks a thread that may be at something long.
 @safe
-package final class Reply<Value: Sendable>: @unchecked Sendable {
+public final class Reply<Value: Sendable>: @unchecked Sendable {
   // Sendable: the mutex orders all access to the value, and no pointer leaves this type.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var given: Value?
 
-  package init() {
+  public init() {
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(mutex, nil)
@@ -33,7 +33,7 @@ package final class Reply<Value: Sendable>: @unchecked Sendable {
   }
 
   /// Gives the value; the first one counts.
-  package func give(_ value: Value) {
+  public func give(_ value: Value) {
     // The pointers live as long as self.
     unsafe pthread_mutex_lock(mutex)
     if given == nil { given = value }
@@ -42,7 +42,7 @@ package final class Reply<Value: Sendable>: @unchecked Sendable {
   }
 
   /// The value, as soon as it is given; nil when it is not within so many milliseconds.
-  package func value(withinMilliseconds limit: Int = 0) -> Value? {
+  public func value(withinMilliseconds limit: Int = 0) -> Value? {
     var deadline = timespec()
     // A pointer to a local variable; those below live as long as self.
     unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)

@@ -5,17 +5,17 @@ public struct ServerSnapshot: Sendable, Equatable {
   /// Where clients connect.
   public let path: String
   /// Clients that got as far as a version, the present one included.
-  public package(set) var clients: UInt64 = 0
+  public internal(set) var clients: UInt64 = 0
   /// Whether a client is there that got as far as a version.
-  public package(set) var isAttached = false
+  public internal(set) var isAttached = false
   /// Messages that were answered with an error, since the server was made.
-  public package(set) var refusedMessages: UInt64 = 0
+  public internal(set) var refusedMessages: UInt64 = 0
   /// What the client has announced as memory, by address; at most 4096 ranges.
-  public package(set) var regions: [Region] = []
+  public internal(set) var regions: [Region] = []
   /// Interrupts that the client has given an eventfd.
-  public package(set) var connectedVectors: [Int] = []
+  public internal(set) var connectedVectors: [Int] = []
   /// Whether it has given the INTx pin one.
-  public package(set) var isPinConnected = false
+  public internal(set) var isPinConnected = false
 
   /// A range of the client's memory.
   public struct Region: Sendable, Equatable {

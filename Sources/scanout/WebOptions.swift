@@ -65,7 +65,7 @@ struct WebOptions: ParsableArguments {
   }
 }
 
-extension VNCAddress: ExpressibleByArgument {
+extension VNCAddress: @retroactive ExpressibleByArgument {
   /// Reads it from the command line.
   public init?(argument: String) { self.init(argument) }
 }
