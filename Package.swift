@@ -155,8 +155,17 @@ let package = Package(
       name: "DisplayModelTests",
       dependencies: ["CHost", "DisplayModel", "FrontEndAPI", "GuestRAM", "HostThreads"],
       swiftSettings: house),
+    // What the embedding page shows: a package of a reader's, which knows nothing of ours but products. So it sees public
+    // symbols alone, and is built without the house's settings.
+    .executableTarget(
+      name: "first-picture", dependencies: ["FrontEndPNG", "ScanoutDevice"],
+      path: "Tests/FirstPicture/Sources/first-picture", packageAccess: false),
     .testTarget(
-      name: "EmbeddingTests", dependencies: ["DeviceMachine", "GuestDriver", "ScanoutDevice"],
+      name: "EmbeddingTests",
+      dependencies: [
+        "DeviceMachine", "FrontEndPNG", "FrontEndVNC", "GuestDriver", "HostLoop", "HostThreads",
+        "ScanoutDevice", "first-picture",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "FrontEndPNGTests", dependencies: ["FakeDisplays", "FrontEndAPI", "FrontEndPNG"],
