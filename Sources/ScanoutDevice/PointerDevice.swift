@@ -110,7 +110,11 @@ public final class PointerDevice: Sendable {
 
   /// Moves there (a tablet) or by that much (a mouse), presses a button and lets it go; nil presses none.
   ///
-  /// - Parameter part: to drag something: a press where it is, clicks with no button on the way, a release at its end.
+  /// - Parameters:
+  ///   - button: which one, or none.
+  ///   - x: a tablet's place from the left, or how far a mouse goes to the right.
+  ///   - y: likewise from the top, or downwards.
+  ///   - part: to drag something: a press where it is, clicks with no button on the way, a release at its end.
   /// - Returns: false when there is no room for all of it; then nothing was done.
   public func click(_ button: Button?, x: Int, y: Int, part: ClickPart = .whole) -> Bool {
     var packets = [kind == .tablet ? Self.place(x, y) : Self.motion(x, y)]

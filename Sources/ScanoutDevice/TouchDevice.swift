@@ -54,8 +54,11 @@ public final class TouchDevice: Sendable {
 
   /// A finger touches the screen or has moved; one outside 0 to `largestPlace` is at the edge.
   ///
-  /// - Parameter slot: which finger, 0 to `slotCount - 1`; another is ignored. The guest sees it in this slot, or in a free
-  ///   one when a front-end's finger has it.
+  /// - Parameters:
+  ///   - slot: which finger, 0 to `slotCount - 1`; another is ignored. The guest sees it in this slot, or in a free
+  ///     one when a front-end's finger has it.
+  ///   - x: its place from the left.
+  ///   - y: its place from the top.
   @discardableResult
   public func touch(slot: Int, x: Int, y: Int) -> Bool { touch(slot, x: x, y: y, by: ObjectIdentifier(self)) }
 
@@ -105,7 +108,10 @@ public final class TouchDevice: Sendable {
 
   /// Touches a place with a finger that is free, and lifts it.
   ///
-  /// - Parameter part: whether the finger stays, or leaves from there.
+  /// - Parameters:
+  ///   - x: the place from the left.
+  ///   - y: the place from the top.
+  ///   - part: whether the finger stays, or leaves from there.
   /// - Returns: false when there is no room for all of it; then nothing was done.
   public func tap(x: Int, y: Int, part: PointerDevice.ClickPart = .whole) -> Bool {
     let owner = Owner(holder: ObjectIdentifier(self), contact: 0)
