@@ -129,6 +129,7 @@ let package = Package(
       name: "GuestClient", dependencies: ["CGuestSyscalls", "CLibDRM", "GuestScene"], swiftSettings: house),
 
     // Tests, and what they share
+    .target(name: "CHeldPages", path: "Tests/CHeldPages"),
     .target(name: "CSystemHeaders", path: "Tests/CSystemHeaders"),
     .target(name: "CVirtioGPUABI", path: "Tests/CVirtioGPUABI"),
     .systemLibrary(name: "CLinuxVfio", path: "Tests/CLinuxVfio"),
@@ -164,7 +165,7 @@ let package = Package(
     .testTarget(
       name: "EmbeddingTests",
       dependencies: [
-        "DeviceMachine", "FrontEndPNG", "FrontEndVNC", "GuestDriver", "HostLoop", "HostThreads",
+        "CHeldPages", "DeviceMachine", "FrontEndPNG", "FrontEndVNC", "GuestDriver", "HostLoop", "HostThreads",
         "ScanoutDevice", "first-picture",
       ],
       swiftSettings: house),

@@ -15,6 +15,7 @@ public final class Event: @unchecked Sendable {
   /// Whether the semaphore stands at 1, or is about to.
   private let isSignalled = Atomic(false)
 
+  /// An event that has not happened.
   public init() {
     unsafe semaphore = .allocate(capacity: 1)
     unsafe semaphore.initialize(to: sem_t())

@@ -18,6 +18,7 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 
   @usableFromInline static var closed: UInt32 { 1 << 31 }
 
+  /// A gate that is open.
   public init(_ initial: consuming sending Value) {
     unsafe value = .allocate(capacity: 1)
     unsafe value.initialize(to: initial)

@@ -57,5 +57,6 @@ public final class HostThread: Sendable {
 
 /// The system refused a thread; `errno` says why.
 public struct HostThreadError: Error {
+  /// What `pthread_create` said.
   public let errno: CInt
 }

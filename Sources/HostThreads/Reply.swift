@@ -10,6 +10,7 @@ public final class Reply<Value: Sendable>: @unchecked Sendable {
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var given: Value?
 
+  /// A reply that nobody has given yet.
   public init() {
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())

@@ -17,7 +17,9 @@ public struct DeviceSnapshot: Sendable, Equatable {
 
   /// What a kind of device has of its own.
   public enum Detail: Sendable, Equatable {
+    /// A display.
     case gpu(GPUSnapshot)
+    /// A keyboard, pointer or touchscreen.
     case input(InputSnapshot)
     /// Random bytes handed out.
     case entropy(byteCount: UInt64)

@@ -13,7 +13,10 @@ public import VirtioPCI
 public final class PointerDevice: Sendable {
   /// What the guest takes it for.
   public enum Kind: Sendable, CaseIterable {
-    case tablet, mouse
+    /// Is where it is told to be.
+    case tablet
+    /// Is moved from where it is.
+    case mouse
   }
 
   /// The buttons of a mouse.

@@ -4,7 +4,10 @@
 public struct VirtioSnapshot: Sendable, Equatable {
   /// The interfaces of a device (virtio 1.4 §1.4.1).
   public enum Interface: String, Sendable {
-    case modern, legacy
+    /// Of version 1 and later.
+    case modern
+    /// Of before version 1.
+    case legacy
   }
 
   /// The device type (virtio 1.4 §5).
@@ -68,12 +71,18 @@ public struct QueueSnapshot: Sendable, Equatable {
 public struct RingSnapshot: Sendable, Equatable {
   /// The formats of rings (virtio 1.4 §2.7, §2.8).
   public enum Format: String, Sendable {
-    case split, packed
+    /// A descriptor table, an available ring and a used ring.
+    case split
+    /// One ring of descriptors, which both sides write.
+    case packed
   }
 
   /// When one side wants to hear of the other.
   public enum Request: Sendable, Equatable {
-    case always, never
+    /// Of every buffer.
+    case always
+    /// Not at all.
+    case never
     /// When the other side's index, or offset in a packed ring, goes past this one.
     case at(UInt16)
   }

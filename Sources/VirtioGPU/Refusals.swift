@@ -3,11 +3,56 @@ import Synchronization
 
 /// The kinds of refused requests that are told apart, for logs and statistics.
 public enum RefusalKind: Int, Sendable, CaseIterable {
-  case noHeader, unknownType, wrongQueue, truncated, ringIndexNotOffered, unknownFormat, badBackingList,
-    badBlob, noRoom
-  case noSuchScanout, noSuchResource, resourceExists, badDimension, outOfMemory, badRectangle
-  case noBacking, backingExists, backingNotMapped, backingTooShort, wrongKind, badLayout
-  case badCursorSize, badHotSpot, beyondLimit, notHostMemory
+  /// Fewer than the 24 bytes of a header.
+  case noHeader
+  /// No request of that type, or one whose feature is not offered.
+  case unknownType
+  /// A cursor request on the control queue, or another on the cursor queue.
+  case wrongQueue
+  /// The structure of its type is not complete.
+  case truncated
+  /// `VIRTIO_GPU_FLAG_INFO_RING_IDX` without the feature that gives it a meaning.
+  case ringIndexNotOffered
+  /// No pixel format of that value.
+  case unknownFormat
+  /// A list of backing pages that is empty, too long or incomplete, or has an entry that cannot be.
+  case badBackingList
+  /// A blob of host memory or of no kind, without size, or of flags that mean nothing here.
+  case badBlob
+  /// The driver left less room than the answer needs.
+  case noRoom
+  /// The device has fewer outputs.
+  case noSuchScanout
+  /// No resource has this id.
+  case noSuchResource
+  /// A resource has this id already.
+  case resourceExists
+  /// A side of 0, or one that is longer than the device accepts.
+  case badDimension
+  /// More than the device holds for one guest.
+  case outOfMemory
+  /// A rectangle that reaches beyond its resource.
+  case badRectangle
+  /// The resource has no backing pages.
+  case noBacking
+  /// The resource has backing pages already.
+  case backingExists
+  /// Some of the backing is no guest memory that can be read, or no longer.
+  case backingNotMapped
+  /// The backing pages end before the pixels do.
+  case backingTooShort
+  /// A request for another kind of resource.
+  case wrongKind
+  /// The rows of a picture overlap, or reach past the end of the blob.
+  case badLayout
+  /// A cursor that is larger than one may be, or a blob that is smaller.
+  case badCursorSize
+  /// A hot spot outside its cursor.
+  case badHotSpot
+  /// A picture that is larger than the device shows.
+  case beyondLimit
+  /// A resource is to be mapped that is no blob of host memory.
+  case notHostMemory
 }
 
 /// One refused request, as a log gets to see it.
