@@ -15,3 +15,9 @@ bool chost_wait(void *semaphore, int64_t nanoseconds) {
   } while (result != 0 && errno == EINTR);  // a signal handler ran meanwhile
   return result == 0;
 }
+
+static _Thread_local uintptr_t thread_mark;
+
+uintptr_t chost_thread_mark(void) { return thread_mark; }
+
+void chost_set_thread_mark(uintptr_t mark) { thread_mark = mark; }

@@ -85,7 +85,7 @@ final class Attachment: DisplayChannel {
       return link.frontEnd
     }
     guard let frontEnd else { return }
-    frontEnd.outputChanged(index)
+    Callout.run { frontEnd.outputChanged(index) }
     let isAwaited = link.withLock { link in
       let caller = pthread_self()
       if let place = link.callers.firstIndex(where: { pthread_equal($0, caller) != 0 }) {

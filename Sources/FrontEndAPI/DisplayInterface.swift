@@ -173,8 +173,8 @@ public protocol DisplayFrontEnd: AnyObject, Sendable {
   /// Something changed on an output and the channel has not been asked since the last such call.
   ///
   /// Called on the device's thread, or on one that resets the device or attaches this front-end: wake a thread of
-  /// your own and return at once. To ask the channel from inside this call may never return: what is shown may lie in
-  /// guest memory, whose map the caller keeps still.
+  /// your own and return at once. Do not ask the channel from inside this call: what is shown may lie in guest memory, whose
+  /// map the caller keeps still, and then the process ends and says so.
   func outputChanged(_ index: Int)
 }
 

@@ -2,7 +2,8 @@ import HostThreads
 
 /// The memory of one guest: regions of mapped files at guest addresses, added and removed while the device runs.
 ///
-/// Any thread may call. Readers (the device's thread) hold a `GuestAccess` while they touch memory; changing the map
+/// Any thread may call, but not from inside a call of a device (an interrupt sink, a front-end that is told of a change, the
+/// log): that thread may be using the memory, so changing the map there ends the process and says so. Readers (the device's thread) hold a `GuestAccess` while they touch memory; changing the map
 /// waits until no access is held, so when `remove` has returned nothing can touch the range any more.
 public final class GuestMemory: Sendable {
   @usableFromInline let gate = Gate(GuestAccess())

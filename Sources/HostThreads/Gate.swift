@@ -1,3 +1,4 @@
+import CHost
 import Glibc
 import Synchronization
 
@@ -5,18 +6,18 @@ import Synchronization
 ///
 /// Reading costs one atomic in and one out and never waits, except while the value is being changed. A writer
 /// closes the gate first, so new readers wait for it and it waits only for those already inside. Not recursive: a
-/// reader that enters again while a writer waits never returns.
+/// reader that enters again traps, and so does one that writes.
 @safe
 public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   // Sendable: readers only borrow, and a writer has the value to itself.
   /// Top bit: a writer has closed the gate. The rest: how many readers are inside, or about to turn back.
-  @usableFromInline let state = Atomic<UInt32>(0)
+  private let state = Atomic<UInt32>(0)
   @usableFromInline let value: UnsafeMutablePointer<Value>
   private let writers = Lock(())
   private let drained = Event()
-  @usableFromInline let reopened = Reopened()
+  private let reopened = Reopened()
 
-  @usableFromInline static var closed: UInt32 { 1 << 31 }
+  private static var closed: UInt32 { 1 << 31 }
 
   /// A gate that is open.
   public init(_ initial: consuming sending Value) {
@@ -35,27 +36,47 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   public borrowing func withReading<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    while state.add(1, ordering: .acquiring).oldValue & Self.closed != 0 {
-      leave()
-      reopened.wait(until: { state.load(ordering: .acquiring) & Self.closed == 0 })
-    }
-    defer { leave() }
+    let outer = enter()
+    defer { leave(outer) }
     // A writer changes the value only while it has the gate closed and no reader is counted.
     return try unsafe body(value.pointee)
   }
 
-  @inlinable
-  borrowing func leave() {
-    if state.subtract(1, ordering: .releasing).oldValue == Self.closed | 1 { lastReaderLeft() }
+  /// What the mark of a thread inside is.
+  private var identity: UInt { unsafe UInt(bitPattern: value) }  // a number, no access
+
+  /// Counts the calling thread in; returns what it was inside of.
+  @usableFromInline borrowing func enter() -> UInt {
+    let outer = chost_thread_mark()
+    if outer == identity {
+      Callout.brokenPromise(
+        "a front-end asked for pixels from inside a call of the device, which holds them")
+    }
+    while state.add(1, ordering: .acquiring).oldValue & Self.closed != 0 {
+      countOut()
+      reopened.wait(until: { state.load(ordering: .acquiring) & Self.closed == 0 })
+    }
+    chost_set_thread_mark(identity)
+    return outer
   }
 
-  @usableFromInline borrowing func lastReaderLeft() { drained.signal() }
+  @usableFromInline borrowing func leave(_ outer: UInt) {
+    chost_set_thread_mark(outer)
+    countOut()
+  }
+
+  private borrowing func countOut() {
+    if state.subtract(1, ordering: .releasing).oldValue == Self.closed | 1 { drained.signal() }
+  }
 
   /// Lends the value to `body` for changing it, when every reader has left; new readers wait meanwhile.
   public borrowing func withWriting<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try writers.withLock { (_: inout Void) throws(Failure) -> Result in
+    if chost_thread_mark() != 0 {
+      Callout.brokenPromise("guest memory was changed from inside a call of a device, which may be using it")
+    }
+    return try writers.withLock { (_: inout Void) throws(Failure) -> Result in
       state.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing)
       // A reader that turns back may signal too: look again after each.
       while state.load(ordering: .acquiring) & ~Self.closed != 0 { drained.wait() }
@@ -67,8 +88,8 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
 }
 
 /// Where readers wait for a gate to open again.
-@safe @usableFromInline
-final class Reopened: @unchecked Sendable {
+@safe
+private final class Reopened: @unchecked Sendable {
   // Sendable: a mutex and a condition, made for this.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -90,7 +111,7 @@ final class Reopened: @unchecked Sendable {
     unsafe mutex.deallocate()
   }
 
-  @usableFromInline func wait(until isOpen: () -> Bool) {
+  func wait(until isOpen: () -> Bool) {
     // The pointers live as long as self; the loop covers spurious wake-ups.
     unsafe pthread_mutex_lock(mutex)
     while !isOpen() { unsafe pthread_cond_wait(condition, mutex) }

@@ -3,7 +3,7 @@ import Glibc
 /// A value that only the holder of a POSIX mutex can reach.
 ///
 /// The standard library's `Mutex` is a futex that ThreadSanitizer does not know, so every access under it is
-/// reported as a race; a POSIX mutex is known to it. Not recursive: taking it twice on one thread never returns.
+/// reported as a race; a POSIX mutex is known to it. Not recursive: taking it twice on one thread traps.
 @safe
 public struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   // Sendable: the mutex orders all access to the value, and neither pointer leaves this type.
@@ -14,7 +14,11 @@ public struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   public init(_ initial: consuming sending Value) {
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
-    unsafe pthread_mutex_init(mutex, nil)
+    var attributes = pthread_mutexattr_t()
+    unsafe pthread_mutexattr_init(&attributes)
+    unsafe pthread_mutexattr_settype(&attributes, CInt(PTHREAD_MUTEX_ERRORCHECK))
+    unsafe pthread_mutex_init(mutex, &attributes)
+    unsafe pthread_mutexattr_destroy(&attributes)
     unsafe value = .allocate(capacity: 1)
     unsafe value.initialize(to: initial)
   }
@@ -33,7 +37,9 @@ public struct Lock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // Both pointers are valid from init to deinit, and the mutex makes the access exclusive.
-    unsafe pthread_mutex_lock(mutex)
+    guard unsafe pthread_mutex_lock(mutex) == 0 else {
+      Callout.brokenPromise("a call of the device was answered by a call of the device, on the same thread")
+    }
     defer { unsafe pthread_mutex_unlock(mutex) }
     return try unsafe body(&value.pointee)
   }

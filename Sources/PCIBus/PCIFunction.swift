@@ -95,7 +95,8 @@ public protocol PCIFunction: AnyObject, Sendable {
 }
 
 /// Where a function's interrupts go. Called from the device's thread and from the threads of register accesses:
-/// return at once, and never call the function from here.
+/// return at once. Never call the function from here, but for `ring` of one that has a thread of its own, and never change
+/// guest memory: what would wait for its own thread ends the process and says so.
 public protocol InterruptSink: AnyObject, Sendable {
   /// Whether the host keeps the MSI-X table and its mask bits itself, as VFIO's hosts do.
   ///

@@ -95,6 +95,8 @@ struct RefusalLog {
     _ kind: RefusalKind, type: UInt32, queue: Int, now: ContinuousClock.Instant = .now
   ) {
     guard case .pass(let suppressed) = limiter.decide(at: now) else { return }
-    log(RefusedRequest(kind: kind, type: type, queue: queue, suppressed: UInt64(suppressed)))
+    Callout.run {
+      log(RefusedRequest(kind: kind, type: type, queue: queue, suppressed: UInt64(suppressed)))
+    }
   }
 }

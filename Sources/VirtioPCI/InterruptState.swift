@@ -1,3 +1,4 @@
+import HostThreads
 import PCIBus
 
 /// What decides where an interrupt goes; behind the interrupt lock, which both register accesses and the device's
@@ -26,10 +27,12 @@ struct InterruptState {
 
   private func send(_ message: MSIX.Message) {
     guard let sink else { return }
-    if sink.ownsMSIXTable {
-      sink.signalMessage(vector: message.vector, address: 0, data: 0)
-    } else {
-      sink.signalMessage(vector: message.vector, address: message.address, data: message.data)
+    Callout.run {
+      if sink.ownsMSIXTable {
+        sink.signalMessage(vector: message.vector, address: 0, data: 0)
+      } else {
+        sink.signalMessage(vector: message.vector, address: message.address, data: message.data)
+      }
     }
   }
 
@@ -57,7 +60,7 @@ struct InterruptState {
     let level = isr != 0 && !msix.isEnabled && !isPinDisabled
     guard level != isAsserted else { return }
     isAsserted = level
-    sink?.setINTx(asserted: level)
+    Callout.run { sink?.setINTx(asserted: level) }
   }
 
   /// A new sink has not been told anything. One that keeps the table itself also masks vectors itself.

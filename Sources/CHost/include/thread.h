@@ -12,4 +12,10 @@ static inline void chost_name_thread(const char *name) { prctl(PR_SET_NAME, name
 /// nobody sets; whether it was taken.
 bool chost_wait(void *semaphore, int64_t nanoseconds);
 
+/// A mark of the calling thread's own, 0 until it is set.
+uintptr_t chost_thread_mark(void);
+
+/// Sets the mark of the calling thread.
+void chost_set_thread_mark(uintptr_t mark);
+
 #endif
