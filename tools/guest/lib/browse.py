@@ -61,7 +61,7 @@ class Run:
 
     def sees_the_screen(self):
         """The page's picture becomes that of the screen, to the last pixel: text is sent without loss."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             difference = self.seen().difference(self.viewer.picture(0))
             if difference is None:
@@ -74,7 +74,7 @@ class Run:
 
     def opens(self):
         self.page.open(self.options.page)
-        if not self.page.wait_for("document.documentElement.classList.contains('noVNC_connected')", 40):
+        if not self.page.wait_for("document.documentElement.classList.contains('noVNC_connected')", 120):
             raise Wrong("it is not connected; " + "; ".join(self.page.complaints))
         # noVNC looks for its version there, which Debian's package leaves out.
         complaints = [text for text in self.page.complaints if "package.json" not in text]
@@ -88,7 +88,7 @@ class Run:
     def types(self):
         self.page.value(CANVAS + ".focus()")
         self.page.type(TYPED + "\n")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             lines = [piece.partition(" ")[2].rstrip() for piece in self.machine.ask("text")]
             if "$ " + TYPED in lines:
@@ -121,7 +121,7 @@ class Run:
             if self.page.value(SOCKET % socket) != "open":
                 raise Wrong("even its own page gets none")
             self.page.open(f"http://127.0.0.1:{stranger.server_address[1]}/")
-            if not self.page.wait_for(f"location.port == {stranger.server_address[1]}", 20):
+            if not self.page.wait_for(f"location.port == {stranger.server_address[1]}", 60):
                 raise Wrong("the other page does not open")
             if self.page.value(SOCKET % socket) != "closed":
                 raise Wrong("it got one")
@@ -131,7 +131,7 @@ class Run:
     def refuses_names(self):
         """A name that somebody points at this host leads to nothing, though the browser takes it for the same place."""
         self.page.open(self.options.page.replace("127.0.0.1", "stranger.example"))
-        if not self.page.wait_for("location.hostname == 'stranger.example' && !!document.body", 20):
+        if not self.page.wait_for("location.hostname == 'stranger.example' && !!document.body", 60):
             raise Wrong("the browser does not go there")
         text = self.page.value("document.body.innerText")
         if not text.startswith("403"):
@@ -147,7 +147,7 @@ def options():
     parser.add_argument("--kernel", default="bookworm")
     # What Machine asks for besides.
     parser.set_defaults(device=[], accelerator="tcg", memory=512, qemu_argument=[], append=[], blink=False,
-                        force_legacy=False, timeout=40, boot_timeout=120, log=None)
+                        force_legacy=False, timeout=120, boot_timeout=300, log=None)
     return parser.parse_args()
 
 

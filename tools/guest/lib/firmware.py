@@ -147,12 +147,19 @@ class Sitting:
         self.person.key("esc")
         self.shows("UEFI Interactive Shell", "Shell>")
 
+    def type(self, text):
+        """Each key when the one before it has come: the firmware keeps one until it looks at its keyboard again."""
+        for column, character in enumerate(text, len("Shell> ")):
+            self.person.type(character)
+            self.person.until(lambda: self.machine.read().column == column + 1)
+        self.person.type("\n")
+
     def command(self, text, answer):
-        self.person.type(text + "\n", delay=100)     # it keeps one key until it looks at its keyboard again
+        self.type(text)
         self.shows("Shell> " + text, answer)
 
     def setup(self):
-        self.person.type("exit\n", delay=100)
+        self.type("exit")
         self.shows("Device Manager", "Boot Manager", "<Standard English>")
         self.chosen("<Standard English>")
 

@@ -102,7 +102,7 @@ class Ears:
         return [(code, value) for kind, code, value in self.news("keyboard")
                 if kind == self.codes["EV_KEY"] and value < 2]
 
-    def expect(self, device, wanted, seconds=30):
+    def expect(self, device, wanted, seconds=60):
         """Waits for these events and no others, by Linux's names, but for those that end a report."""
         wanted = [(self.codes[kind], self.codes[code], value) for kind, code, value in wanted]
         found, end = [], time.monotonic() + seconds
@@ -111,7 +111,7 @@ class Ears:
         if found != wanted:
             raise Wrong(f"the guest read {found}, not {wanted}")
 
-    def expect_strokes(self, wanted, seconds=30):
+    def expect_strokes(self, wanted, seconds=60):
         """Waits for these strokes and no others: each the keys that go down before all are up, like "LEFTSHIFT+A"."""
         events, end = [], time.monotonic() + seconds
         count = sum(2 * len(stroke.split("+")) for stroke in wanted)
@@ -135,7 +135,7 @@ class Ears:
         return next((name[4:] for name, number in self.codes.items() if number == code and name.startswith("KEY_")),
                     str(code))
 
-    def clicked(self, place, seconds=30):
+    def clicked(self, place, seconds=60):
         """Waits until the left button of the tablet went down and up; where that was, `place` before it."""
         codes, place, at = self.codes, list(place), None
         end = time.monotonic() + seconds

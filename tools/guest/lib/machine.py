@@ -88,7 +88,7 @@ class Qemu:
     def qmp(self, command, **arguments):
         if self.monitor is None:
             connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(30)
+            connection.settimeout(120)
             connection.connect(f"{self.folder}/qmp")
             self.monitor = connection.makefile("rw")
             self.monitor.readline()

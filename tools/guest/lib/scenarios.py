@@ -366,9 +366,12 @@ def hotplug(scene):
         until(complaint)
 
     def host_sees(number, size):
-        shown = scene.viewer.outputs()[number]["shown"]
-        if shown != (size and {"w": size[0], "h": size[1]}):
-            raise Wrong(f"the host is told that output {number} shows {shown}, not {size}")
+        def complaint():
+            # The driver does not wait for the device.
+            shown = scene.viewer.outputs()[number]["shown"]
+            if shown != (size and {"w": size[0], "h": size[1]}):
+                return f"the host is told that output {number} shows {shown}, not {size}"
+        until(complaint)
 
     def drawn(number, size, seed):
         guest_finds(number, size)
@@ -545,8 +548,19 @@ def restart(scene):
 
 def idle(scene):
     """Nothing happens in the guest for a while; somebody may want to watch the device meanwhile."""
+    def at_rest():
+        """The picture, once it has not changed for two seconds."""
+        end, before = time.monotonic() + scene.options.patience, scene.viewer.picture(0)
+        while time.monotonic() < end:
+            time.sleep(2)       # what came before has settled by then, unless the machine is loaded
+            now = scene.viewer.picture(0)
+            if scene.options.blink or now.difference(before) is None:
+                return now
+            before = now
+        raise Wrong("the picture goes on changing")
+
     def still():
-        before = scene.viewer.picture(0)
+        before = at_rest()
         command = None
         if scene.options.while_idle:
             command = subprocess.Popen(scene.options.while_idle, shell=True, stdout=subprocess.PIPE,
@@ -555,14 +569,13 @@ def idle(scene):
         scene.ask("idle", scene.options.idle, timeout=scene.options.idle + 30)
         scene.results.say("idle no more")
         if command:
-            said = command.communicate(timeout=60)[0].decode(errors="replace").strip().splitlines()
+            said = command.communicate(timeout=120)[0].decode(errors="replace").strip().splitlines()
             for line in said:
                 scene.results.say("while idle: " + line)
             if command.returncode:
                 raise Wrong(said[-1] if said else f"the command ended with {command.returncode}")
         if not scene.options.blink:
             scene.picture_is(before)
-    time.sleep(1)       # what came before has settled by then
     scene.case("still", still)
 
 

@@ -46,7 +46,7 @@ serve() {
   "$SCANOUT" serve "$@" >"$folder/out" 2>"$folder/log" &
   server=$!
   trap end_server EXIT
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     ! grep -qs '^listening on ' "$folder/out" || return 0
     kill -0 "$server" 2>/dev/null || break
     sleep 0.1

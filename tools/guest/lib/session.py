@@ -20,7 +20,7 @@ def options():
     parser.add_argument("--vnc", help="the server's socket for VNC viewers")
     parser.add_argument("--keep", action="store_true")
     # What the machine wants to know.
-    parser.set_defaults(accelerator="tcg", device=[], log=None, boot_timeout=180, timeout=120, qemu_argument=[])
+    parser.set_defaults(accelerator="tcg", device=[], log=None, boot_timeout=300, timeout=120, qemu_argument=[])
     found = parser.parse_args()
     found.log = os.path.join(found.pictures, "serial.log")
     return found

@@ -26,7 +26,7 @@ class ScanoutViewer:
 
     def run(self, *words):
         process = subprocess.run([self.command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 timeout=60)
+                                 timeout=120)
         if process.returncode:
             said = process.stderr.decode(errors="replace").strip().splitlines()
             raise CannotSee(f"scanout {words[0]}: " + (said[-1] if said else f"exit {process.returncode}"))

@@ -111,12 +111,12 @@ class TigerVNC:
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more))
 
     def run(self, *command):
-        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
         if done.returncode:
             raise Wrong(f"{' '.join(command[:3])}: {done.stderr.decode(errors='replace').strip() or done.returncode}")
         return done.stdout
 
-    def wait_for_window(self, seconds=60):
+    def wait_for_window(self, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:

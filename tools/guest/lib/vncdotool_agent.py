@@ -11,7 +11,7 @@ from vncdotool.client import KEYMAP
 KEYMAP.update(kpasterisk=0xFFAA, kpplus=0xFFAB, kpminus=0xFFAD, kpdot=0xFFAE, kpslash=0xFFAF, level3=0xFE03,
               grave=0xFE50, acute=0xFE51, circumflex=0xFE52, tilde=0xFE53, diaeresis=0xFE57)
 
-with api.connect(sys.argv[1], timeout=60) as client:
+with api.connect(sys.argv[1], timeout=120) as client:
     for line in sys.stdin:
         method, *arguments = json.loads(line)
         try:

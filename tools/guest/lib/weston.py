@@ -54,7 +54,7 @@ class WestonDesk(Desk):
         without.data[:] = self.cleaned(without, 1200, 700)
         for x, y in ((400, 300), (0, 100), (1279, 400), (640, 799), (1279, 799), (640, 400)):
             self.point(x, y)
-            self.person.until(lambda: self.arrow.is_at(x, y, self.person.look(0, cursor=True), without), 20)
+            self.person.until(lambda: self.arrow.is_at(x, y, self.person.look(0, cursor=True), without))
             if self.tip() != (x, y):
                 raise Wrong(f"weston has its pointer at {self.tip()}, not {(x, y)}")
 
@@ -109,7 +109,7 @@ class WestonDesk(Desk):
         x, y = self.tip()
         without = self.person.look(1)
         without.data[:] = self.cleaned(without, x - 1280, y)
-        self.person.until(lambda: self.arrow.is_at(x - 1280, y, self.person.look(1, cursor=True), without), 20)
+        self.person.until(lambda: self.arrow.is_at(x - 1280, y, self.person.look(1, cursor=True), without))
 
     def unplug(self):
         self.outputs("--remove", "1")

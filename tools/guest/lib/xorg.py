@@ -71,7 +71,7 @@ class XorgDesk(Desk):
         """The device's own cursor: its hot spot is where the pointer is, and the arrow's tip in the picture."""
         for output, x, y in places:
             self.point(x + output * self.sizes[0][0], y)
-            self.person.until(lambda: self.arrow_is_at(output, x, y), 20)
+            self.person.until(lambda: self.arrow_is_at(output, x, y))
 
     def arrow_is_at(self, output, x, y):
         # An arrow at the border may reach onto the other monitor.
