@@ -25,13 +25,14 @@ import Testing
     }
   }
 
-  /// Two ends of a pipe.
+  /// Two ends of a pipe, which here is a pair of sockets: no program that another test starts keeps an end.
   struct Pipe: ~Copyable {
+    static let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let readEnd: CInt
     let writeEnd: CInt
     init() throws {
       var ends: [CInt] = [-1, -1]
-      try #require(unsafe pipe(&ends) == 0)
+      try #require(unsafe socketpair(AF_UNIX, Self.kind, 0, &ends) == 0)
       (readEnd, writeEnd) = (ends[0], ends[1])
     }
     func put() { _ = unsafe write(writeEnd, [1 as UInt8], 1) }
@@ -54,6 +55,20 @@ import Testing
     timer.remove()
   }
 
+  /// Lets the loop stand still while timers are started, so that none has run out before the last is.
+  func whileItStandsStill(_ body: () -> Void) {
+    let began = Event(), mayGoOn = Event()
+    let timer = loop.addTimer {
+      began.signal()
+      mayGoOn.wait()
+    }
+    timer.start(afterMilliseconds: 0)
+    began.wait()
+    body()
+    mayGoOn.signal()
+    timer.remove()
+  }
+
   @Test func `it offers the core interface of this package`() throws {
     let own = InterfaceVersion(type: "core", label: "test", major: 1, minor: 0)
     #expect(try loop.interface.agreed(with: own).minor == 0)
@@ -65,8 +80,15 @@ import Testing
     let calls = Calls()
     let late = loop.addTimer { calls.add("late") }
     let early = loop.addTimer { calls.add("early") }
-    late.start(afterMilliseconds: 60)
-    early.start(afterMilliseconds: 10)
+    whileItStandsStill {
+      var start: ContinuousClock.Instant
+      // The one that is started last is to run out first: not if this thread rests in between for so long.
+      repeat {
+        start = .now
+        late.start(afterMilliseconds: 60)
+        early.start(afterMilliseconds: 10)
+      } while ContinuousClock.now - start > .milliseconds(40)
+    }
     calls.wait(for: 2)
     settle()
     #expect(calls.all == ["early", "late"])
@@ -102,13 +124,15 @@ import Testing
   @Test func `a timer that is cancelled, removed or started anew does not run out`() {
     let calls = Calls()
     let timers = ["cancelled", "removed", "anew"].map { name in loop.addTimer { calls.add(name) } }
-    for timer in timers { timer.start(afterMilliseconds: 20) }
-    timers[0].cancel()
-    timers[1].remove()
-    timers[1].start(afterMilliseconds: 0)  // removed for good
-    timers[2].start(afterMilliseconds: 3_600_000)
     let end = loop.addTimer { calls.add("end") }
-    end.start(afterMilliseconds: 60)
+    whileItStandsStill {
+      for timer in timers { timer.start(afterMilliseconds: 20) }
+      timers[0].cancel()
+      timers[1].remove()
+      timers[1].start(afterMilliseconds: 0)  // removed for good
+      timers[2].start(afterMilliseconds: 3_600_000)
+      end.start(afterMilliseconds: 60)  // behind the others, had they gone on
+    }
     calls.wait(for: 1)
     #expect(calls.all == ["end"])
     for timer in timers + [end] { timer.remove() }
@@ -175,7 +199,7 @@ import Testing
 
   @Test func `the end of the other side is told as readable`() throws {
     var ends: [CInt] = [-1, -1]
-    try #require(unsafe pipe(&ends) == 0)
+    try #require(unsafe socketpair(AF_UNIX, Pipe.kind, 0, &ends) == 0)
     close(ends[1])
     let calls = Calls()
     let box = Lock<(any CoreWatch)?>(nil)
@@ -246,6 +270,7 @@ import Testing
     timer.remove()
     let settled = try Self.switches(ofThread: "quiet loop")
     usleep(300_000)
+    // What was rung before it may still be on its way, and a lock may be wanted by both sides.
     #expect(try Self.switches(ofThread: "quiet loop") - settled <= 2, "\(before)")
     quiet.stop()
   }
