@@ -16,6 +16,8 @@ final class Client {
 
   let socket: CInt
   private var nextID: UInt16 = 1
+  /// Milliseconds that it waits for what has to come: a bound for hangs alone.
+  private static let patience: CInt = 60_000
 
   static let qemuJSON = """
     {"capabilities":{"migration":{"pgsize":4096,"max_bitmap_size":268435456},"max_msg_fds":16,\
@@ -44,7 +46,7 @@ final class Client {
         }
       }
       if result == -Int(EAGAIN) {
-        guard chost_wait_writable(socket, -1, 5000) > 0 else { return false }
+        guard chost_wait_writable(socket, -1, Self.patience) > 0 else { return false }
       } else if result < 0 {
         return false
       } else {
@@ -58,7 +60,7 @@ final class Client {
     var bytes = [UInt8](repeating: 0, count: count)
     var from = 0
     while from < count {
-      guard chost_wait_readable(socket, -1, -1, 7000) == 1 else { return nil }
+      guard chost_wait_readable(socket, -1, -1, Self.patience) == 1 else { return nil }
       let got = unsafe bytes.withUnsafeMutableBytes {
         unsafe read(socket, $0.baseAddress! + from, count - from)
       }
@@ -80,7 +82,7 @@ final class Client {
 
   /// True when the server closes the connection without another word.
   func isClosed() -> Bool {
-    guard chost_wait_readable(socket, -1, -1, 7000) == 1 else { return false }
+    guard chost_wait_readable(socket, -1, -1, Self.patience) == 1 else { return false }
     var byte: UInt8 = 0
     let got = unsafe read(socket, &byte, 1)
     return got <= 0

@@ -110,9 +110,12 @@ extension VfioUserTests {
       ]
       for kind in kinds {
         let before = copies(of: kind.number)
-        let error = try #require(client.errno(2, Client.dmaMap(0, 4096), [kind.number]))
-        #expect(error != 0)
-        #expect(copies(of: kind.number) == before)
+        for _ in 0..<20 {
+          let error = try #require(client.errno(2, Client.dmaMap(0, 4096), [kind.number]))
+          #expect(error != 0)
+        }
+        // Other suites may open or close the same files meanwhile; a leak here would be twenty.
+        #expect(copies(of: kind.number) < before + 10)
       }
       #expect(served.memory.ranges.isEmpty)
       // A file that may only be read can be mapped if nothing more is asked.

@@ -220,7 +220,7 @@ extension VfioUserTests {
 
     @Test("a client that does not read its replies is dropped in time")
     func neverReads() throws {
-      let served = try Served(patience: Patience(negotiation: 5000, reply: 200))
+      let served = try Served(patience: Patience(negotiation: 120_000, reply: 200))
       let client = try served.client()
       let event = try Owned.event()
       client.send(message(8, Client.setIRQs(0x24, index: 0)), [event.number])
@@ -247,7 +247,7 @@ extension VfioUserTests {
 
     @Test("noise from ten seeds neither stops the server nor leaks", arguments: 1...10)
     func noise(seed: UInt64) throws {
-      let served = try Served(patience: Patience(negotiation: 5000, reply: 1000))
+      let served = try Served(patience: Patience(negotiation: 120_000, reply: 1000))
       let ram = try Owned.memory(1 << 20), event = try Owned.event()
       var generator = Generator(state: seed)
       for _ in 0..<60 {

@@ -160,11 +160,14 @@ extension VfioUserTests {
 
     @Test("a client that says nothing does not keep others out")
     func silent() throws {
-      let served = try Served(patience: Patience(negotiation: 150, reply: 5000))
+      let served = try Served(patience: Patience(negotiation: 150, reply: 120_000))
       let silent = try Client(served.path)
       let half = try Client(served.path)
       half.send([1, 0])
-      try served.servesNextClient()
+      // On a loaded machine this one may be silent for too long, too; then it is another's turn.
+      var next = try Client(served.path)
+      while next.errno(1, le(UInt32(0))) != 0 { next = try Client(served.path) }
+      #expect(next.errno(13) == 0)
       #expect(silent.isClosed())
       #expect(half.isClosed())
     }
