@@ -15,8 +15,10 @@ import Testing
   }
 }
 
-/// Short limits, so that tests of what runs out of time end soon.
-private func limits(clients: Int = 16, request: Int64 = 300, answer: Int64 = 300, held: Int = 64 << 20)
+/// Limits that a loaded machine does not reach, but for those that a test wants to run out.
+private func limits(
+  clients: Int = 16, request: Int64 = 600_000, answer: Int64 = 600_000, held: Int = 64 << 20
+)
   -> ControlServer.Limits
 {
   var limits = ControlServer.Limits()
@@ -33,7 +35,7 @@ private let errorLine = "scanout-control 1 error "
 @Suite(.serialized, .timeLimit(.minutes(15))) struct ControlServerTests {
   @Test func `requests are answered and the client sees failures`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let size = 5_000_000
     let picture = try ControlClient.ask(
       .screenshot(scanout: size, withCursor: true, encoding: .ppm), at: directory.socket)
@@ -51,7 +53,7 @@ private let errorLine = "scanout-control 1 error "
 
   @Test func `only the owner may use the socket and its file goes with the server`() throws {
     let directory = try Directory()
-    var server: ControlServer? = try ControlServer(path: directory.socket, respond: answer)
+    var server: ControlServer? = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     var file = stat()
     #expect(unsafe lstat(directory.socket, &file) == 0)
     #expect(file.st_mode & 0o7777 == 0o600 && file.st_mode & S_IFMT == S_IFSOCK)
@@ -73,9 +75,9 @@ private let errorLine = "scanout-control 1 error "
       let raw = dead.raw
       #expect(unsafe UnixSocket.withAddress(of: directory.socket) { unsafe bind(raw, $0, $1) } == 0)
     }
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     #expect(throws: ControlSocketError.inUse(directory.socket)) {
-      try ControlServer(path: directory.socket, respond: answer)
+      try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     }
     #expect(try ControlClient.ask(.cursor(scanout: 1), at: directory.socket).count == 32)
     server.stop()
@@ -91,7 +93,7 @@ private let errorLine = "scanout-control 1 error "
 
   @Test func `a file that somebody else put in the place of the socket is not removed`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     #expect(unsafe rename(directory.socket, directory.path + "/other") == 0)
     close(unsafe open(directory.socket, O_CREAT | O_WRONLY, 0o600))
     server.stop()
@@ -107,7 +109,7 @@ private let errorLine = "scanout-control 1 error "
   @Test(arguments: badRequests)
   func `bad bytes get an error line and are closed`(_ row: BadRequest) throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let client = try RawClient(directory.socket)
     client.send(row.bytes + [10])
     let text = client.receiveText()
@@ -119,17 +121,19 @@ private let errorLine = "scanout-control 1 error "
   @Test(arguments: [128, 1023, 1024, 1025, 100_000])
   func `a line without an end is cut off at its limit`(_ count: Int) throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
+    let isCutOff = count >= ControlRequest.maximumLineBytes
+    let server = try ControlServer(
+      path: directory.socket, limits: isCutOff ? limits() : limits(request: 300), respond: answer)
     let client = try RawClient(directory.socket)
     client.send([UInt8](repeating: UInt8(ascii: "x"), count: count))
-    let code = count < ControlRequest.maximumLineBytes ? "timeout" : "bad-request"
+    let code = isCutOff ? "bad-request" : "timeout"
     #expect(client.receiveText().hasPrefix(errorLine + code))
     server.stop()
   }
 
   @Test func `a second request on a connection is refused`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let client = try RawClient(directory.socket)
     client.send("scanout-control 1 cursor 0\nscanout-control 1 cursor 1\n")
     #expect(client.receiveText().hasPrefix(errorLine + "bad-request"))
@@ -138,7 +142,7 @@ private let errorLine = "scanout-control 1 error "
 
   @Test func `a request may come in pieces and from a client that stops sending`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let client = try RawClient(directory.socket)
     for byte in ControlRequest.cursor(scanout: 5).bytes {
       client.send([byte])
@@ -157,7 +161,7 @@ private let errorLine = "scanout-control 1 error "
     let client = try RawClient(directory.socket)
     let start = ContinuousClock.now
     #expect(client.receiveText().hasPrefix(errorLine + "timeout"))
-    #expect((.milliseconds(100) ..< .milliseconds(2000)).contains(ContinuousClock.now - start))
+    #expect((.milliseconds(100) ..< .seconds(60)).contains(ContinuousClock.now - start))
     // The listening socket and the client's own end, but no longer the server's end of it.
     #expect(openSockets(of: directory.socket) == 2)
     server.stop()
@@ -169,32 +173,31 @@ private let errorLine = "scanout-control 1 error "
       path: directory.socket, limits: limits(answer: 400, held: 10_000_000), respond: answer)
     let slow = try RawClient(directory.socket)
     let whole = 20_000_000
+    let start = ContinuousClock.now
     slow.send(ControlRequest.screenshot(scanout: whole, withCursor: true, encoding: .png).bytes)
     #expect(!slow.receive(1).isEmpty)
     // The slow answer alone exceeds what may be held, so this waits until the time for it has run out.
-    let start = ContinuousClock.now
     #expect(try ControlClient.ask(.cursor(scanout: 1), at: directory.socket).count == 32)
-    #expect((.milliseconds(200) ..< .milliseconds(3000)).contains(ContinuousClock.now - start))
+    #expect((.milliseconds(400) ..< .seconds(60)).contains(ContinuousClock.now - start))
     #expect(slow.receiveAll().count < whole)
     server.stop()
   }
 
   @Test func `while answers leave room other clients do not wait for a slow one`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, limits: limits(answer: 60_000), respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let slow = try RawClient(directory.socket)
     slow.send(ControlRequest.screenshot(scanout: 20_000_000, withCursor: true, encoding: .png).bytes)
     #expect(!slow.receive(1).isEmpty)
     let start = ContinuousClock.now
     for _ in 0..<20 { #expect(try ControlClient.ask(.cursor(scanout: 1), at: directory.socket).count == 32) }
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(300), "half of what the slow one has")
     server.stop()
   }
 
   @Test func `clients beyond the limit are told so and the others are served`() throws {
     let directory = try Directory()
-    let server = try ControlServer(
-      path: directory.socket, limits: limits(clients: 3, request: 60_000), respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(clients: 3), respond: answer)
     let first = try (0..<3).map { _ in try RawClient(directory.socket) }
     for _ in 0..<50 {
       let late = try RawClient(directory.socket)
@@ -217,7 +220,7 @@ private let errorLine = "scanout-control 1 error "
     let line = ControlRequest.screenshot(scanout: 3_000_000, withCursor: true, encoding: .png).bytes
     // Room for all of them at once: a loaded machine may let them come before the server has seen any leave.
     var server: ControlServer? = try ControlServer(
-      path: directory.socket, limits: limits(clients: line.count + 2, request: 60_000), respond: answer)
+      path: directory.socket, limits: limits(clients: line.count + 2), respond: answer)
     for count in 0...line.count {
       let client = try RawClient(directory.socket)
       client.send(Array(line.prefix(count)))
@@ -226,7 +229,7 @@ private let errorLine = "scanout-control 1 error "
     #expect(try ControlClient.ask(.cursor(scanout: 1), at: directory.socket).count == 32)
     // Soon only the listening socket is left, long before any time limit.
     let start = ContinuousClock.now
-    while openSockets(of: directory.socket) != 1, ContinuousClock.now - start < .seconds(2) { usleep(2_000) }
+    while openSockets(of: directory.socket) != 1, ContinuousClock.now - start < .seconds(60) { usleep(2_000) }
     #expect(openSockets(of: directory.socket) == 1)
     server?.stop()
     server = nil
@@ -235,7 +238,8 @@ private let errorLine = "scanout-control 1 error "
 
   @Test func `many clients at once all get their own answer`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    // Twice as many as there are, since who has his answer may be gone before the server has seen it.
+    let server = try ControlServer(path: directory.socket, limits: limits(clients: 16), respond: answer)
     let path = directory.socket
     let shared = Shared(Lock(0))
     let threads = try (0..<8).map { client in
@@ -256,26 +260,28 @@ private let errorLine = "scanout-control 1 error "
   @Test func `an idle server sleeps`() throws {
     let directory = try Directory()
     let thread = Shared(Lock(0))
-    let server = try ControlServer(path: directory.socket) { request in
+    let server = try ControlServer(path: directory.socket, limits: limits()) { request in
       thread.set(threadNumber())
       return answer(request)
     }
     _ = try ControlClient.ask(.cursor(scanout: 1), at: directory.socket)
-    usleep(50_000)
     let id = thread.total
-    let before = try #require(switches(ofThread: id))
-    usleep(500_000)
-    #expect(switches(ofThread: id) == before)
+    let before = try switchesAtRest(ofThread: id)
+    usleep(2_000_000)
+    // The system counts a sleep a moment after it calls a thread asleep.
+    #expect(try switchesAtRest(ofThread: id) <= before + 1)
     // The same figure moves when there is something to do.
-    _ = try ControlClient.ask(.cursor(scanout: 1), at: directory.socket)
-    usleep(50_000)
-    #expect(switches(ofThread: id) != before)
+    for _ in 0..<3 {
+      _ = try ControlClient.ask(.cursor(scanout: 1), at: directory.socket)
+      _ = try switchesAtRest(ofThread: id)
+    }
+    #expect(try switchesAtRest(ofThread: id) > before + 1)
     server.stop()
   }
 
   @Test func `the server stops while clients are connected`() throws {
     let directory = try Directory()
-    let server = try ControlServer(path: directory.socket, respond: answer)
+    let server = try ControlServer(path: directory.socket, limits: limits(), respond: answer)
     let silent = try RawClient(directory.socket)
     let slow = try RawClient(directory.socket)
     slow.send(ControlRequest.screenshot(scanout: 20_000_000, withCursor: true, encoding: .png).bytes)
@@ -295,12 +301,21 @@ private final class Shared: Sendable {
   var total: Int { value.withLock { $0 } }
 }
 
-/// The voluntary context switches of a thread: each wake-up adds one.
-private func switches(ofThread id: Int) -> String? {
-  contents("/proc/self/task/\(id)/status").split(separator: "\n").first {
-    $0.hasPrefix("voluntary_ctxt_switches")
+/// The voluntary context switches of a thread, each wake-up adding one, once it sleeps behind its work: when its last
+/// client has been let go, nothing but its wait for the next is left.
+private func switchesAtRest(ofThread id: Int) throws -> Int {
+  let end = ContinuousClock.now + .seconds(60)
+  var count: Int?
+  while count == nil, ContinuousClock.now < end {
+    let lines = contents("/proc/self/task/\(id)/status").split(separator: "\n")
+    guard lines.contains(where: { $0.hasPrefix("State:\tS") }) else {
+      usleep(1000)
+      continue
+    }
+    count = lines.first { $0.hasPrefix("voluntary_ctxt_switches") }
+      .flatMap { Int($0.split(separator: "\t").last ?? "") }
   }
-  .map(String.init)
+  return try #require(count)
 }
 
 /// The calling thread's number, from its own link in /proc.
