@@ -22,7 +22,7 @@ import Testing
   ) throws -> VNCServer {
     try VNCServer(
       at: .tcp(host: "127.0.0.1", port: 0), output: output, name: "a desk", protection: .local,
-      controls: controls, core: loop.get(), attach: { desk.attach($0) })
+      limits: Scene.limits, controls: controls, core: loop.get(), attach: { desk.attach($0) })
   }
 
   /// A viewer that knows of screens and has the whole picture.

@@ -54,7 +54,7 @@ import Testing
     viewer.point(0b1000_0110, 3, 4)
     viewer.point(0, 3, 4)
     #expect(
-      input.take(11) == [
+      input.take(12) == [
         "to \(Self.place(0, 0))", "to \(Self.place(39, 19))", "left", "to \(Self.place(3, 4))", "-left",
         "middle",
         "right", "side", "to \(Self.place(3, 4))", "-middle", "-right", "-side",

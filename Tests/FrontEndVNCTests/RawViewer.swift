@@ -41,16 +41,19 @@ class RawViewer {
     case pointerWays = -257, scanCodes = -258, lights = -261, moreButtons = -316
   }
 
-  /// Connects; a read that waits longer than 20 s counts as the end of the connection.
+  /// No program that another test starts keeps the connection.
+  private static let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+
+  /// Connects; a read that waits longer than a minute counts as the end of the connection.
   init(_ address: VNCAddress) throws {
     switch address {
     case .unix(let path):
-      socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+      socket = Glibc.socket(AF_UNIX, Self.kind, 0)
       let socket = socket
       let result = unsafe ServerSocket.withAddress(of: path) { unsafe connect(socket, $0, $1) }
       guard result == 0 else { throw RawViewerError.cannotConnect(errno) }
     case .tcp(_, let port):
-      socket = Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+      socket = Glibc.socket(AF_INET, Self.kind, 0)
       var name = sockaddr_in()
       name.sin_family = sa_family_t(AF_INET)
       name.sin_port = port.bigEndian
@@ -64,7 +67,7 @@ class RawViewer {
       }
       guard result == 0 else { throw RawViewerError.cannotConnect(errno) }
     }
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     // A local variable of the size that is given.
     unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }

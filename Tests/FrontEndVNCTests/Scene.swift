@@ -18,9 +18,17 @@ final class Scene {
     var all: [String] { texts.withLock { $0 } }
   }
 
+  /// Bounds of time longer than a loaded machine keeps a test's thread from its turn.
+  static let limits = {
+    var limits = VNCServer.Limits()
+    limits.handshakeMilliseconds = 120_000
+    limits.messageMilliseconds = 120_000
+    return limits
+  }()
+
   init(
     at address: VNCAddress = .tcp(host: "127.0.0.1", port: 0), protection: VNCServer.Protection = .local,
-    limits: VNCServer.Limits = VNCServer.Limits(), controls: VNCControls = VNCControls()
+    limits: VNCServer.Limits = Scene.limits, controls: VNCControls = VNCControls()
   ) throws {
     let output = output
     let reports = Reports()

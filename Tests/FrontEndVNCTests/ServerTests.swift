@@ -72,7 +72,7 @@ import Testing
   @Test func `a socket that an ended server left is replaced, another file is not`() throws {
     let path = Self.path()
     defer { unsafe unlink(path) }
-    let left = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+    let left = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     #expect(unsafe ServerSocket.withAddress(of: path) { unsafe bind(left, $0, $1) } == 0)
     close(left)
     _ = try Scene(at: .unix(path: path))
@@ -89,7 +89,8 @@ import Testing
   }
 
   @Test func `stop disconnects viewers at every stage and lets the display go`() throws {
-    let scene = try Scene()
+    // A port could be another test's at once.
+    let scene = try Scene(at: .unix(path: Self.path()))
     scene.output.show(width: 12, height: 12, pattern(2))
     let silent = try scene.viewer()
     _ = try silent.read(12)

@@ -13,8 +13,17 @@ final class WebScene {
   let folder: URL
   let reports: Scene.Reports
 
+  /// Bounds of time longer than a loaded machine keeps a test's thread from its turn.
+  static let limits = {
+    var limits = WebServer.Limits()
+    limits.requestMilliseconds = 120_000
+    limits.writingMilliseconds = 120_000
+    limits.viewers = Scene.limits
+    return limits
+  }()
+
   init(
-    protection: VNCServer.Protection = .local, limits: WebServer.Limits = WebServer.Limits(),
+    protection: VNCServer.Protection = .local, limits: WebServer.Limits = WebScene.limits,
     at address: VNCAddress = .tcp(host: "127.0.0.1", port: 0)
   ) throws {
     folder = try Self.makeFolder()

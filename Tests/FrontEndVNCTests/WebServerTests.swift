@@ -83,10 +83,11 @@ import Testing
   }
 
   @Test func `a head that does not end is refused in time and size`() throws {
-    var limits = WebServer.Limits()
+    let patient = try WebScene()
+    #expect(try patient.ask("GET / HTTP/1.1\r\nA: " + String(repeating: "a", count: 20_000)).status == 431)
+    var limits = WebScene.limits
     limits.requestMilliseconds = 200
     let scene = try WebScene(limits: limits)
-    #expect(try scene.ask("GET / HTTP/1.1\r\nA: " + String(repeating: "a", count: 20_000)).status == 431)
     for text in ["", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"] {
       let client = try RawViewer(scene.server.address)
       client.send(Array(text.utf8))
@@ -111,7 +112,7 @@ import Testing
   }
 
   @Test func `connections beyond the bound wait for their turn`() throws {
-    var limits = WebServer.Limits()
+    var limits = WebScene.limits
     limits.connections = 2
     let scene = try WebScene(limits: limits)
     do {
@@ -239,7 +240,7 @@ import Testing
     let viewer = try WebViewer(scene)
     viewer.send(Array("GET / HTTP/1.1\r\n".utf8))
     #expect(try viewer.closing() == 1000)
-    var limits = WebServer.Limits()
+    var limits = WebScene.limits
     limits.viewers.handshakeMilliseconds = 100
     let impatient = try WebScene(limits: limits)
     #expect(try WebViewer(impatient).closing() == 1000)
