@@ -23,7 +23,7 @@ import Testing
 
   /// A viewer that has the picture's size.
   private static func connect(_ port: UInt16) throws -> CInt {
-    let viewer = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    let viewer = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var name = sockaddr_in()
     name.sin_family = sa_family_t(AF_INET)
     name.sin_port = port.bigEndian

@@ -63,7 +63,7 @@ import Testing
     let isEqual = seen == screenshot
     #expect(isEqual)
     let start = ContinuousClock.now
-    while serve.openDescriptors() != before, ContinuousClock.now - start < .seconds(10) { usleep(5_000) }
+    while serve.openDescriptors() != before, ContinuousClock.now - start < .seconds(60) { usleep(5_000) }
     #expect(serve.openDescriptors() == before)
     withExtendedLifetime(guest) {}
     serve.signal(SIGTERM)
