@@ -58,7 +58,7 @@ package final class QtestMachine: Machine {
   ///   - timeoutInMilliseconds: how long QEMU may take for its start, and then for any one thing.
   /// - Throws: `DriverError.processEnded` with what QEMU said if it did not stay.
   package init(
-    command: [String], memorySize: Int = 256 << 20, timeoutInMilliseconds: Int = 20_000
+    command: [String], memorySize: Int = 256 << 20, timeoutInMilliseconds: Int = 60_000
   ) throws {
     precondition((2...2047).contains(memorySize >> 20) && memorySize % (1 << 20) == 0, "a size in MiB")
     guard !command.isEmpty else { throw DriverError.missing("a command") }
@@ -130,7 +130,7 @@ package final class QtestMachine: Machine {
   /// A lost connection is QEMU's end, which has a reason.
   private static func explained(_ error: any Error, _ process: ChildProcess) -> any Error {
     guard case DriverError.disconnected = error else { return error }
-    let end = process.end(patienceInMilliseconds: 2000)
+    let end = process.end(patienceInMilliseconds: 30_000)
     return DriverError.processEnded("\(end): \(process.lastWords)")
   }
 

@@ -20,8 +20,8 @@ package final class VfioUserClient {
     + #""max_data_xfer_size":1048576,"pgsizes":4096,"max_dma_maps":65535,"write_multiple":true}}"#
 
   package let socket: StreamSocket
-  /// As long as QEMU waits.
-  package var timeoutInMilliseconds = 5000
+  /// QEMU waits 5 s. It bounds a hang: a loaded machine keeps a thread from its turn for longer.
+  package var timeoutInMilliseconds = 60_000
   private var nextIdentifier: UInt16 = 0
 
   package init(_ socket: StreamSocket) { self.socket = socket }

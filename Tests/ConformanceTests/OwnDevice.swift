@@ -8,7 +8,7 @@ import PCIBus
 import ScanoutDevice
 import Synchronization
 import Testing
-import VfioUser
+@testable import VfioUser
 
 /// This package's devices, as the tests need them.
 enum OwnDevice {
@@ -56,7 +56,10 @@ final class Service: Sendable {
     path = "/tmp/scanout-conformance-\(getpid())-\(number).sock"
     var logger = Logger(label: "conformance-test")
     logger.logLevel = .critical
-    let server = try Server(path: path, function: function, memory: memory, logger: logger)
+    // A loaded machine may keep a client from its first word for longer than a server usually waits.
+    let server = try Server(
+      path: path, function: function, memory: memory, logger: logger,
+      patience: VfioUser.Patience(negotiation: 120_000, reply: 120_000))
     self.server = server
     DispatchQueue(label: path).async { [ended] in
       do { try server.run() } catch { Issue.record(error) }

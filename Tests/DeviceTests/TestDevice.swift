@@ -10,7 +10,7 @@ import PCIBus
 import ScanoutDevice
 import Synchronization
 import Testing
-import VfioUser
+@testable import VfioUser
 
 /// A device as an embedder makes it, with a front-end attached, served on a socket if the path asks for it.
 final class TestDevice {
@@ -73,7 +73,10 @@ final class Service: Sendable {
     path = "/tmp/scanout-device-test-\(getpid())-\(number).sock"
     var logger = Logger(label: "device-test")
     logger.logLevel = .critical
-    let server = try Server(path: path, function: function, memory: memory, logger: logger)
+    // A loaded machine may keep a client from its first word for longer than a server usually waits.
+    let server = try Server(
+      path: path, function: function, memory: memory, logger: logger,
+      patience: Patience(negotiation: 120_000, reply: 120_000))
     self.server = server
     DispatchQueue(label: path).async { [ended] in
       do { try server.run() } catch { Issue.record(error) }

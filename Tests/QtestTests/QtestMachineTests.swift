@@ -87,7 +87,7 @@ struct QtestBench {
       #expect(try !machine.waitForInterrupt(line, timeoutInMilliseconds: 20))
       let chain = try machine.ram.layOut(request: command.encoded(), responseRoom: command.responseRoom)
       try driver.submit(chain.descriptors, on: queue)
-      #expect(try machine.waitForInterrupt(line, timeoutInMilliseconds: 2000))
+      #expect(try machine.waitForInterrupt(line, timeoutInMilliseconds: 60_000))
       #expect(try driver.ring(queue).takeUsed() != nil)
       if line == .pin {
         // Virtio 1.4 §4.1.4.5: reading the status lowers the pin; until then it is high again at once.
