@@ -116,6 +116,18 @@ final class Bench {
     return false
   }
 
+  /// Waits until the device has had its last look at a split control ring, whose buffers have all come back.
+  ///
+  /// A turn of its thread looks at the control queue before the cursor queue. When the device has asked for doorbells of
+  /// the cursor queue again, the next buffer there is for another turn, which comes with a last look at what was rung on
+  /// the control queue before.
+  func settle() throws {
+    let ring = driver.splitCursor!
+    try driver.expectOK(.moveCursor(scanout: 0, x: 1, y: 1))
+    while ring.availableEvent != ring.availableIndex { usleep(1000) }
+    try driver.expectOK(.moveCursor(scanout: 0, x: 1, y: 1))
+  }
+
   /// Waits for the device to stop or to answer on a queue.
   func outcome(
     on queue: UInt16 = GPULayout.controlQueue, withinMilliseconds limit: Int = patienceInMilliseconds

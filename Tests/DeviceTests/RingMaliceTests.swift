@@ -475,6 +475,7 @@ enum RingRows {
     let bench = try Bench(path)
     try bench.driver.bringUp()
     try bench.expectSane()
+    try bench.settle()
     try bench.driver.function.setCommand(PCILayout.Command.memorySpace)
     try bench.offerAndKick(try bench.layOut(.getDisplayInfo).descriptors)
     #expect(try bench.outcome(withinMilliseconds: 50) == .nothing)
@@ -529,9 +530,7 @@ enum RingRows {
     try bench.driver.bringUp()
     for _ in 0..<3 { _ = try bench.driver.send(.getDisplayInfo) }
     let ring = try #require(bench.driver.splitControl)
-    // Idle is a device that has asked for doorbells again and has had its last look since.
-    while ring.availableEvent != ring.availableIndex { usleep(1000) }
-    usleep(20_000)
+    try bench.settle()
     // Not rung: it is as good as what the memory's next owner writes there.
     _ = try ring.offer(try bench.layOut(.getDisplayInfo).descriptors)
     let used = ring.usedIndex
