@@ -180,7 +180,8 @@ import Testing
     }
     #expect(kept == 0xaaaa_aaaa)
     #expect(lost == 0)
-    #expect(BusFaultGuard.replacedPages == before + 1)
+    // Of the whole process: other suites may lose pages meanwhile.
+    #expect(BusFaultGuard.replacedPages >= before + 1)
   }
 
   @Test("page memory starts as zeros and keeps what is written")
