@@ -1,6 +1,8 @@
+#define _GNU_SOURCE
 #include "held_pages.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -33,8 +35,9 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 }
 
 int held_pages_hold(void *start, size_t size) {
-  if (pipe(touched) != 0) return -errno;
-  if (pipe(released) != 0) return -errno;
+  // A program that another test starts meanwhile may not keep the end that lets everybody go on.
+  if (pipe2(touched, O_CLOEXEC) != 0) return -errno;
+  if (pipe2(released, O_CLOEXEC) != 0) return -errno;
   held_start = (uintptr_t)start;
   held_size = size;
   struct sigaction action;
