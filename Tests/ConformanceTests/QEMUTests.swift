@@ -62,7 +62,7 @@ import Testing
       command: [Self.qemu, "-machine", "q35", "-device", "\(row.device),addr=5"])
     let cases = ConformanceSuite.cases.filter { $0.group != .gpu }
     var run = ConformanceRun(target, cases)
-    run.patience.answerInMilliseconds = 20_000
+    run.patience.answerInMilliseconds = 5000
     let report = run.run()
     #expect(report.loss == nil)
     #expect(report.profile?.kind == row.kind)
