@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "FrontEndVNC", targets: ["FrontEndVNC"]),
     .library(name: "HostLoop", targets: ["HostLoop"]),
     .executable(name: "scanout", targets: ["scanout"]),
+    .executable(name: "scanout-vmm", targets: ["scanout-vmm"]),
     .executable(name: "scanout-bench", targets: ["scanout-bench"]),
   ],
   dependencies: [
@@ -30,6 +31,7 @@ let package = Package(
   targets: [
     // Floor 0
     .target(name: "CHost"),
+    .target(name: "CKVM"),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CLibVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
@@ -88,6 +90,9 @@ let package = Package(
       ],
       swiftSettings: house),
     // Floor 6
+    .target(
+      name: "MachineModel", dependencies: ["CKVM", "ScanoutDevice"], packageAccess: false,
+      swiftSettings: house),
     .executableTarget(
       name: "scanout",
       dependencies: [
@@ -96,6 +101,13 @@ let package = Package(
         "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: house),
+    .executableTarget(
+      name: "scanout-vmm",
+      dependencies: [
+        "CKVM", "ControlSocket", "FrontEndPNG", "FrontEndVNC", "HostLoop", "MachineModel", "ScanoutDevice",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
 
@@ -185,6 +197,9 @@ let package = Package(
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
     .testTarget(name: "QtestTests", dependencies: ["GuestDriver"], swiftSettings: house),
+    .testTarget(
+      name: "VMMTests", dependencies: ["DeviceMachine", "GuestDriver", "MachineModel", "ScanoutDevice"],
+      swiftSettings: house),
     .testTarget(
       name: "VfioUserTests",
       dependencies: [
