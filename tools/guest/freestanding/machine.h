@@ -42,6 +42,9 @@ static inline uint64_t ticks(void) {
 // Some tenth of a second on today's processors.
 enum { TENTH = 250000000 };
 
+// How many ticks the counter makes in a millisecond, by the timer chip.
+uint32_t ticks_in_millisecond(void);
+
 // Prints to COM1: %s text, %u decimal, %x hexadecimal.
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Waits for a byte from COM1.

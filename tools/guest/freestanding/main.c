@@ -4,7 +4,8 @@
 //
 // Words of the command line: path=modern|legacy|contiguous|all (default: all), picture=NUMBER (the first
 // pattern's seed, default 1), place=own (gives every base address register a new place, whatever the firmware
-// did).
+// did), config=memory (PCI configuration space through memory), doorbells=NUMBER (no pictures: the path's first doorbell is
+// written so many times), end=reset (resets the machine in the end, as PCs can).
 //
 // On COM1, line by line: "ok SESSION STEP", "error ...", "note ..."; "ready SESSION PICTURE" when there is
 // something to see, and then waits for a byte; in the end "end".
@@ -43,12 +44,20 @@ static bool option(const char *line, const char *key, char *value, uint32_t size
   return false;
 }
 
-static bool drive(struct device *device, const char *path, uint32_t seed) {
+static uint32_t number(const char *digits) {
+  uint32_t value = 0;
+  for (; *digits >= '0' && *digits <= '9'; digits++) value = value * 10 + (uint32_t)(*digits - '0');
+  return value;
+}
+
+static bool drive(struct device *device, const char *path, uint32_t seed, uint32_t doorbells) {
   bool is_right = true, has_run = false;
   for (uint32_t index = 0; index < sizeof sessions / sizeof *sessions; index++) {
     if (!same(path, "all") && !same(path, sessions[index].way->name)) continue;
     has_run = true;
-    is_right = session_run(&sessions[index], device, seed + SEEDS * index) && is_right;
+    is_right = (doorbells ? session_ring(&sessions[index], device, doorbells)
+                          : session_run(&sessions[index], device, seed + SEEDS * index))
+        && is_right;
   }
   return is_right && has_run;
 }
@@ -56,7 +65,7 @@ static bool drive(struct device *device, const char *path, uint32_t seed) {
 void run(uint32_t magic, const struct multiboot_information *boot) {
   static char line[256], value[16], path[16] = "all";
   static struct device device;
-  uint32_t memory = 64 * MIB, seed = 1;
+  uint32_t memory = 64 * MIB, seed = 1, doorbells = 0;
   if (magic == MULTIBOOT && boot->flags & HAS_MEMORY) memory = MIB + boot->upper_kib * 1024;
   // Before anything else is written: nobody says where the loader left it.
   if (magic == MULTIBOOT && boot->flags & HAS_COMMAND_LINE)
@@ -65,11 +74,9 @@ void run(uint32_t magic, const struct multiboot_information *boot) {
       *(char *)to++ = *from++;
   memory_begin(memory);
   option(line, "path", path, sizeof path);
-  if (option(line, "picture", value, sizeof value)) {
-    seed = 0;
-    for (const char *digit = value; *digit >= '0' && *digit <= '9'; digit++)
-      seed = seed * 10 + (uint32_t)(*digit - '0');
-  }
+  if (option(line, "picture", value, sizeof value)) seed = number(value);
+  if (option(line, "doorbells", value, sizeof value)) doorbells = number(value);
+  if (option(line, "config", value, sizeof value) && same(value, "memory")) pci_use_memory();
   bool place_all = option(line, "place", value, sizeof value) && same(value, "own");
 
   print("note path %s, picture %u, memory to %x\n", path, seed, memory);
@@ -80,7 +87,9 @@ void run(uint32_t magic, const struct multiboot_information *boot) {
     print("error interrupt line %u\n", (uint32_t)device.pci.line);
   else {
     interrupts_connect(device.pci.line, session_interrupt);
-    if (!drive(&device, path, seed)) print("error path %s\n", path);
+    if (!drive(&device, path, seed, doorbells)) print("error path %s\n", path);
   }
   print("end\n");
+  enum { KEYBOARD_COMMAND = 0x64, PULSE_RESET = 0xfe };
+  if (option(line, "end", value, sizeof value) && same(value, "reset")) out8(KEYBOARD_COMMAND, PULSE_RESET);
 }

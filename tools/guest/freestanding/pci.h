@@ -1,4 +1,4 @@
-// PCI configuration space through ports 0xcf8 and 0xcfc, bus 0.
+// PCI configuration space of bus 0, through ports 0xcf8 and 0xcfc or through memory.
 #pragma once
 #include "machine.h"
 
@@ -12,6 +12,8 @@ struct pci_function {
   struct bar bars[6];
 };
 
+// Has configuration space accessed through memory from now on.
+void pci_use_memory(void);
 uint32_t pci_read(const struct pci_function *function, uint8_t offset, uint8_t width);
 void pci_write(const struct pci_function *function, uint8_t offset, uint8_t width, uint32_t value);
 

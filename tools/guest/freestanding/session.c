@@ -146,10 +146,9 @@ static bool draw(const struct session *session, uint32_t seed) {
   return true;
 }
 
-bool session_run(const struct session *session, struct device *device, uint32_t seed) {
+// From the register file to a driver that is there.
+static bool bring_up(const struct session *session, struct device *device) {
   const struct way *way = session->way;
-  uint32_t mark = memory_mark();
-  uint32_t missed = missed_interrupts, empty = empty_interrupts;
   gpu = (struct gpu){0};
   if (!step(session, "registers", way->open(device)) || !step(session, "reset", reset(device, way)))
     return false;
@@ -159,6 +158,29 @@ bool session_run(const struct session *session, struct device *device, uint32_t 
       || !step(session, "queues", place_queues(session, device)))
     return false;
   way->set_status(device, way->status(device) | DRIVER_OK);
+  return true;
+}
+
+bool session_ring(const struct session *session, struct device *device, uint32_t count) {
+  uint32_t mark = memory_mark();
+  if (!bring_up(session, device)) return false;
+  uint32_t rate = ticks_in_millisecond();
+  uint64_t start = ticks();
+  for (uint32_t number = 0; number < count; number++) session->way->notify(device, CONTROL);
+  uint32_t taken = (uint32_t)((ticks() - start) >> 10);
+  print("note %s doorbells: %u in %u kiloticks, %u ticks in a millisecond\n", session->name, count, taken, rate);
+  uint8_t status = session->way->status(device);
+  bool is_right = step(session, "doorbells", rate && (status & (DRIVER_OK | NEEDS_RESET)) == DRIVER_OK);
+  is_right = step(session, "end", reset(device, session->way)) && is_right;
+  memory_release(mark);
+  return is_right;
+}
+
+bool session_run(const struct session *session, struct device *device, uint32_t seed) {
+  const struct way *way = session->way;
+  uint32_t mark = memory_mark();
+  uint32_t missed = missed_interrupts, empty = empty_interrupts;
+  if (!bring_up(session, device)) return false;
   // The first of the device's configuration: events, what clears them, and from 8 the number of scanouts.
   uint32_t scanouts = way->config(device, 8);
   bool is_right = step(session, "configuration", scanouts >= 1 && scanouts <= 16) && draw(session, seed);

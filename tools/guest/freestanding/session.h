@@ -14,5 +14,8 @@ struct session {
 // Draws with three patterns: `seed` and the two numbers behind it. False when something was not as it has to
 // be, which it has then said.
 bool session_run(const struct session *session, struct device *device, uint32_t seed);
+// Brings the device up that way, writes its first doorbell so many times with nothing in the ring, and says how long that
+// took.
+bool session_ring(const struct session *session, struct device *device, uint32_t count);
 // The device's interrupt.
 void session_interrupt(void);
