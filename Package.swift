@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "FrontEndPNG", targets: ["FrontEndPNG"]),
     .library(name: "FrontEndVNC", targets: ["FrontEndVNC"]),
     .library(name: "HostLoop", targets: ["HostLoop"]),
+    .library(name: "DeviceControl", targets: ["DeviceControl"]),
     .executable(name: "scanout", targets: ["scanout"]),
     .executable(name: "scanout-vmm", targets: ["scanout-vmm"]),
     .executable(name: "scanout-bench", targets: ["scanout-bench"]),
@@ -91,12 +92,18 @@ let package = Package(
       swiftSettings: house),
     // Floor 6
     .target(
+      name: "DeviceControl",
+      dependencies: [
+        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "ScanoutDevice", "VfioUser",
+      ],
+      swiftSettings: house),
+    .target(
       name: "MachineModel", dependencies: ["CKVM", "ScanoutDevice"], packageAccess: false,
       swiftSettings: house),
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "Conformance", "ControlSocket", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
+        "Conformance", "ControlSocket", "DeviceControl", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
         "FrontEndVNC", "GuestDriver", "GuestRAM", "HostLoop", "HostThreads", "PCIBus", "ScanoutDevice",
         "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -106,10 +113,10 @@ let package = Package(
     .executableTarget(
       name: "scanout-vmm",
       dependencies: [
-        "CKVM", "ControlSocket", "FrontEndPNG", "FrontEndVNC", "HostLoop", "MachineModel", "ScanoutDevice",
+        "CKVM", "DeviceControl", "FrontEndPNG", "FrontEndVNC", "HostLoop", "MachineModel", "ScanoutDevice",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: house),
+      packageAccess: false, swiftSettings: house),
 
     // The driver simulator, which knows nothing of the device, and what stands on it
     .target(name: "CGuestDriver"),
@@ -198,7 +205,7 @@ let package = Package(
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
     .testTarget(name: "QtestTests", dependencies: ["GuestDriver"], swiftSettings: house),
     .testTarget(
-      name: "VMMTests", dependencies: ["DeviceMachine", "GuestDriver", "MachineModel", "ScanoutDevice"],
+      name: "VMMTests", dependencies: ["DeviceControl", "MachineModel", "ScanoutDevice", "scanout-vmm"],
       swiftSettings: house),
     .testTarget(
       name: "VfioUserTests",
@@ -229,8 +236,8 @@ let package = Package(
     .testTarget(
       name: "scanoutTests",
       dependencies: [
-        "ControlSocket", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "HostThreads",
-        "scanout",
+        "ControlSocket", "DeviceControl", "FakeDisplays", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC",
+        "HostThreads", "scanout",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

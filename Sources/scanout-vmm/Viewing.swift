@@ -1,4 +1,4 @@
-import ControlSocket
+import DeviceControl
 import FrontEndPNG
 import FrontEndVNC
 import HostLoop
@@ -9,7 +9,7 @@ struct Viewing {
   private let pictures = PictureFrontEnd()
   private let loop: HostLoop?
   private let viewers: VNCServer?
-  private let controlServer: ControlServer?
+  private let control: ControlService?
 
   /// - Parameters:
   ///   - control: the path of a control socket, if there is to be one.
@@ -17,30 +17,22 @@ struct Viewing {
   init(of devices: Devices, control: String?, vnc: VNCAddress?) throws {
     // The front-end keeps its channel.
     _ = try devices.display.attach(pictures)
-    controlServer = try control.map { [pictures] path in
-      try ControlServer(path: path) { request in
-        guard case .screenshot(let scanout, let withCursor, let encoding) = request else {
-          return .failure(ControlFailure(.badRequest, "not here"))
-        }
-        do {
-          let picture = try pictures.picture(ofOutput: scanout, withCursor: withCursor)
-          return .content(encoding == .png ? try picture.pngBytes() : picture.ppmBytes())
-        } catch { return .failure(ControlFailure(.failed, "\(error)")) }
-      }
+    var operated = ControlService.Devices()
+    (operated.display, operated.random) = (devices.display, devices.random)
+    (operated.keyboard, operated.tablet) = (devices.keyboard, devices.tablet)
+    self.control = try control.map { [operated] in
+      try ControlService(at: $0, operated) { FileContent.complain("scanout-vmm: \($0)") }
     }
-    let display = devices.display, keyboard = devices.keyboard, tablet = devices.tablet
-    let loop = try vnc.map { _ in try HostLoop(name: "viewers") }
+    guard let vnc else {
+      (loop, viewers) = (nil, nil)
+      return
+    }
+    let loop = try HostLoop(name: "viewers")
     self.loop = loop
-    var controls = VNCControls()
-    controls.keyboard = { try keyboard.attach($0) }
-    controls.pointer = { try tablet.attach($0) }
-    viewers = try vnc.flatMap { address in
-      try loop.map { loop in
-        try VNCServer(
-          at: address, output: 0, name: "Scanout", protection: .local, controls: controls, core: loop,
-          attach: { try display.attach($0) })
-      }
-    }
+    let display = devices.display
+    viewers = try VNCServer(
+      at: vnc, output: 0, name: "Scanout", protection: .local, controls: operated.viewerControls, core: loop,
+      attach: { try display.attach($0) })
   }
 
   /// What output 0 shows, as a PNG.
@@ -48,7 +40,7 @@ struct Viewing {
 
   /// Lets everybody go.
   func stop() {
-    controlServer?.stop()
+    control?.stop()
     viewers?.stop()
     loop?.stop()
     pictures.detach()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import DeviceControl
 import DisplayModel
 
 /// The size of an output in pixels, as `WIDTHxHEIGHT`, and where it is among the others, as `+X+Y` behind that.
@@ -49,5 +50,13 @@ struct OutputGeometry: ExpressibleByArgument, Equatable, CustomStringConvertible
       return nil
     }
     return Int(text)
+  }
+}
+
+extension OutputPlan {
+  /// The outputs of a device that starts: these, in their order, and more that are off.
+  init(_ geometries: [OutputGeometry], count: Int) throws(ControlFailure) {
+    try self.init(
+      geometries.map { ($0.mode, $0.position) }, count: count, off: OutputGeometry.standard.mode)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import DeviceControl
 import FrontEndAPI
 import FrontEndPNG
 import FrontEndVNC
@@ -26,7 +27,7 @@ extension ServeCommand {
       display = display ?? device.display
       let server = try device.listen(at: place.path, logger: logger)
       responder.inspected.append(
-        InspectedDevice(kind: place.kind, device: device.inspect, server: { server.inspect() }))
+        InspectedDevice(kind: place.kind.rawValue, device: device.inspect, server: { server.inspect() }))
       return server
     }
     defer { responder.frontEnd?.detach() }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import DeviceControl
 import DisplayModel
 import Logging
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DeviceControl
 import DisplayModel
 import FrontEndAPI
 import FrontEndPNG

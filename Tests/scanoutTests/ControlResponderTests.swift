@@ -6,6 +6,7 @@ import Glibc
 import ScanoutDevice
 import Testing
 
+@testable import DeviceControl
 @testable import scanout
 
 @Suite struct ControlResponderTests {

@@ -5,6 +5,7 @@ import GuestRAM
 import ScanoutDevice
 import Testing
 
+@testable import DeviceControl
 @testable import scanout
 
 /// `scanout inspect`: what it prints, and that text and JSON say the same.
@@ -78,7 +79,7 @@ import Testing
     func report(withinMilliseconds limit: Int) -> (bytes: [UInt8], limits: [Int], elapsed: Int) {
       let limits = Limits(), start = ContinuousClock.now
       let inspected = InspectedDevice(
-        kind: .keyboard,
+        kind: "keyboard",
         device: {
           limits.add($0)
           usleep(30_000)

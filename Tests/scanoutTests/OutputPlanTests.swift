@@ -2,6 +2,7 @@ import ControlSocket
 import DisplayModel
 import Testing
 
+@testable import DeviceControl
 @testable import scanout
 
 @Suite struct OutputPlanTests {

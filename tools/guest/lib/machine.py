@@ -73,7 +73,7 @@ class Qemu:
             return b""
         content = os.read(self.process.stdout.fileno(), 65536)
         if not content:
-            raise GuestGone(f"QEMU ended during: {doing}{self.complaint()}")
+            raise GuestGone(f"the machine ended during: {doing}{self.complaint()}")
         if self.log:
             self.log.write(content)
             self.log.flush()

@@ -3,6 +3,15 @@ import json, os, shutil, subprocess
 from picture import Picture
 
 
+def vmm_command():
+    """scanout-vmm: $SCANOUT_VMM or the package's release build."""
+    package = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+    path = os.environ.get("SCANOUT_VMM") or os.path.join(package, ".build", "release", "scanout-vmm")
+    if not os.path.exists(path):
+        raise CannotSee("no scanout-vmm: build it with `swift build -c release`, or give its path in SCANOUT_VMM")
+    return path
+
+
 class CannotSee(Exception):
     """There is no picture to be had."""
 
@@ -20,6 +29,7 @@ def scanout_command():
 class ScanoutViewer:
     """Looks through the control socket of a `scanout serve`."""
     sees_cursor = changes_outputs = True
+    also = ()       # further ways to the same picture: a name and a function
 
     def __init__(self, control, folder):
         self.control, self.folder, self.command = control, folder, scanout_command()
@@ -59,9 +69,33 @@ class ScanoutViewer:
         self.run("screenshot", "--control", self.control, "--scanout", str(output), path)
 
 
+class VMMViewer(ScanoutViewer):
+    """Looks at a scanout-vmm: by its control socket, and with other people's programs at its PNGs and its VNC."""
+
+    def __init__(self, control, port, folder):
+        super().__init__(control, folder)
+        self.port, self.also = port, (("png", self.png_picture), ("vnc", self.vnc_picture))
+
+    def png_picture(self):
+        path = os.path.join(self.folder, "picture.png")
+        self.run("screenshot", "--control", self.control, "--no-cursor", path)
+        return self.decoded(path)
+
+    def vnc_picture(self):
+        path = os.path.join(self.folder, "vnc.png")
+        # It counts displays from port 5900.
+        subprocess.run(["gvnccapture", "-q", f"127.0.0.1:{self.port - 5900}", path], check=True, timeout=60)
+        return self.decoded(path)
+
+    @staticmethod
+    def decoded(path):
+        return Picture.from_ppm(subprocess.run(["pngtopnm", path], check=True, stdout=subprocess.PIPE).stdout)
+
+
 class QemuViewer:
     """Looks through QEMU's monitor; QEMU has no cursor in its pictures."""
     sees_cursor = changes_outputs = False
+    also = ()
 
     def __init__(self, machine):
         self.machine = machine

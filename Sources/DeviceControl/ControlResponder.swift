@@ -4,19 +4,22 @@ import FrontEndPNG
 import FrontEndVNC
 import ScanoutDevice
 
-/// Answers what the control socket is asked, from the devices that are served.
-struct ControlResponder: Sendable {
-  var frontEnd: PictureFrontEnd?
+/// Answers what the control socket is asked, from the devices of this process.
+package struct ControlResponder: Sendable {
+  package var frontEnd: PictureFrontEnd?
   /// The display that `frontEnd` shows.
-  var gpu: DisplayDevice?
-  var keyboard: KeyboardDevice?
-  var tablet: PointerDevice?
-  var mouse: PointerDevice?
-  var touch: TouchDevice?
-  var inspected: [InspectedDevice] = []
+  package var gpu: DisplayDevice?
+  package var keyboard: KeyboardDevice?
+  package var tablet: PointerDevice?
+  package var mouse: PointerDevice?
+  package var touch: TouchDevice?
+  package var inspected: [InspectedDevice] = []
+
+  /// Nothing to ask yet, but what these pictures show.
+  package init(frontEnd: PictureFrontEnd? = nil) { self.frontEnd = frontEnd }
 
   /// The answer to a request; called on the control thread.
-  func answer(_ request: ControlRequest) -> ControlReply {
+  package func answer(_ request: ControlRequest) -> ControlReply {
     do {
       switch request {
       case .screenshot(let scanout, let withCursor, let encoding):
@@ -50,7 +53,7 @@ struct ControlResponder: Sendable {
 
   /// What viewers can do with the devices that are served: of several pointers they have the one that is where it is told
   /// to be, since that is where their own pointer is.
-  var viewerControls: VNCControls {
+  package var viewerControls: VNCControls {
     var controls = VNCControls()
     if let keyboard { controls.keyboard = { try keyboard.attach($0) } }
     if let touch { controls.pointer = { try touch.attach($0) } }

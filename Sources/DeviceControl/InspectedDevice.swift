@@ -1,15 +1,27 @@
 import ScanoutDevice
 import VfioUser
 
-/// A device of this server that can be looked into, with the server in front of it.
-struct InspectedDevice: Sendable {
-  let kind: DeviceKind
-  /// Takes so many milliseconds at most.
-  let device: @Sendable (Int) -> DeviceSnapshot
-  let server: @Sendable () -> ServerSnapshot
+/// A device of this process that can be looked into, with the server in front of it if there is one.
+package struct InspectedDevice: Sendable {
+  private let kind: String
+  private let device: @Sendable (Int) -> DeviceSnapshot
+  private let server: (@Sendable () -> ServerSnapshot)?
+
+  /// - Parameters:
+  ///   - kind: what the report calls it.
+  ///   - device: takes so many milliseconds at most.
+  ///   - server: nil when the VMM is this process.
+  package init(
+    kind: String, device: @escaping @Sendable (Int) -> DeviceSnapshot,
+    server: (@Sendable () -> ServerSnapshot)? = nil
+  ) {
+    self.kind = kind
+    self.device = device
+    self.server = server
+  }
 
   /// What the state of some devices is, as text or JSON; one that is busy does not make the others wait any longer.
-  static func report(
+  package static func report(
     on devices: [InspectedDevice], asJSON: Bool,
     withinMilliseconds limit: Int = DeviceSnapshot.patienceInMilliseconds
   ) -> [UInt8] {
@@ -21,7 +33,7 @@ struct InspectedDevice: Sendable {
         Int(clamping: left.components.seconds) * 1000
           + Int(left.components.attoseconds / 1_000_000_000_000_000))
       return DeviceReport(
-        kind: inspected.kind.rawValue, device: inspected.device(milliseconds), server: inspected.server())
+        kind: inspected.kind, device: inspected.device(milliseconds), server: inspected.server?())
     }
     if asJSON { return Array(ReportNode.object([("devices", .rows(reports.map(\.fields)))]).json.utf8) }
     return Array(reports.map { ReportNode.text($0.fields) }.joined(separator: "\n").utf8)

@@ -2,19 +2,19 @@ import FrontEndAPI
 import ScanoutDevice
 import VfioUser
 
-/// A served device and its server as `scanout inspect` tells of them; spec/inspect.md has the names.
+/// A device, and its server if it has one, as `scanout inspect` tells of them; spec/inspect.md has the names.
 struct DeviceReport {
   let kind: String
   let device: DeviceSnapshot
-  let server: ServerSnapshot
+  let server: ServerSnapshot?
 
   private var virtio: VirtioSnapshot { device.function.virtio }
 
   /// Everything, for both ways of writing it.
   var fields: ReportNode.Fields {
     var fields: ReportNode.Fields = [
-      ("device", .text(kind)), ("socket", .text(server.path)),
-      ("busy", .flag(virtio.isBusy || device.function.pci == nil)), ("vmm", .object(vmm)),
+      ("device", .text(kind)), ("socket", server.map { .text($0.path) } ?? .absent),
+      ("busy", .flag(virtio.isBusy || device.function.pci == nil)), ("vmm", server.map { .object(Self.vmm($0)) } ?? .absent),
       ("pci", device.function.pci.map { .object(Self.pci($0)) } ?? .absent),
       ("virtio", .object(registers)), ("queues", .rows(queues)), ("rings", .rows(rings)),
       ("traffic", .rows(traffic)),
@@ -30,7 +30,7 @@ struct DeviceReport {
 
   // MARK: The VMM
 
-  private var vmm: ReportNode.Fields {
+  private static func vmm(_ server: ServerSnapshot) -> ReportNode.Fields {
     [
       ("attached", .flag(server.isAttached)), ("clients", .number(server.clients)),
       ("refused_messages", .number(server.refusedMessages)),

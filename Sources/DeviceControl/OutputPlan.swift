@@ -3,34 +3,36 @@ import DisplayModel
 import FrontEndPNG
 
 /// What the host wants of each output while that is being changed: a copy, so that a wrong change leaves all as it was.
-struct OutputPlan {
-  private(set) var outputs: [OutputPreference]
+package struct OutputPlan {
+  package private(set) var outputs: [OutputPreference]
   private let before: [OutputPreference]
   /// The numbers of those that were added.
-  private(set) var added: Set<Int> = []
+  package private(set) var added: Set<Int> = []
 
   /// How far from the origin an edge may be: guests count in 32 bits with a sign.
-  static let reach = Int(Int32.max)
+  package static let reach = Int(Int32.max)
 
   /// Begins with what is wanted now.
-  init(_ outputs: [OutputPreference]) { (self.outputs, before) = (outputs, outputs) }
+  package init(_ outputs: [OutputPreference]) { (self.outputs, before) = (outputs, outputs) }
 
   /// What is another now, by its number.
-  var changes: [Int: OutputPreference] {
+  package var changes: [Int: OutputPreference] {
     Dictionary(uniqueKeysWithValues: outputs.enumerated().filter { before[$0] != $1 }.map { ($0, $1) })
   }
 
   /// The outputs of a device that starts: these, in their order, and more that are off.
-  init(_ geometries: [OutputGeometry], count: Int) throws(ControlFailure) {
-    let off = OutputPreference(mode: OutputGeometry.standard.mode, isEnabled: false)
-    self.init(Array(repeating: off, count: max(count, geometries.count)))
-    for (index, geometry) in geometries.enumerated() {
-      try turnOn(index, geometry.mode, at: geometry.position)
-    }
+  ///
+  /// - Parameter off: the size of an output that is off.
+  package init(
+    _ sizes: [(mode: OutputMode, position: OutputPosition?)], count: Int, off: OutputMode
+  ) throws(ControlFailure) {
+    let preference = OutputPreference(mode: off, isEnabled: false)
+    self.init(Array(repeating: preference, count: max(count, sizes.count)))
+    for (index, size) in sizes.enumerated() { try turnOn(index, size.mode, at: size.position) }
   }
 
   /// Makes one change.
-  mutating func apply(_ action: OutputAction) throws(ControlFailure) {
+  package mutating func apply(_ action: OutputAction) throws(ControlFailure) {
     switch action {
     case .set(let index, let width, let height, let position):
       try turnOn(try known(index), try Self.mode(width, height), at: position)
