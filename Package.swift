@@ -94,7 +94,8 @@ let package = Package(
     .target(
       name: "DeviceControl",
       dependencies: [
-        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "ScanoutDevice", "VfioUser",
+        "ControlSocket", "DisplayModel", "FrontEndAPI", "FrontEndPNG", "FrontEndVNC", "ScanoutDevice",
+        "VfioUser",
       ],
       swiftSettings: house),
     .target(
@@ -103,7 +104,8 @@ let package = Package(
     .executableTarget(
       name: "scanout",
       dependencies: [
-        "Conformance", "ControlSocket", "DeviceControl", "DeviceMachine", "DisplayModel", "FrontEndAPI", "FrontEndPNG",
+        "Conformance", "ControlSocket", "DeviceControl", "DeviceMachine", "DisplayModel", "FrontEndAPI",
+        "FrontEndPNG",
         "FrontEndVNC", "GuestDriver", "GuestRAM", "HostLoop", "HostThreads", "PCIBus", "ScanoutDevice",
         "VfioUser",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

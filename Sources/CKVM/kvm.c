@@ -17,7 +17,7 @@ static int ckvm_result(int result) { return result < 0 ? -errno : result; }
 
 // MARK: The system and a machine
 
-int ckvm_open(void) { return ckvm_result(open("/dev/kvm", O_RDWR | O_CLOEXEC)); }
+int ckvm_open(const char *path) { return ckvm_result(open(path, O_RDWR | O_CLOEXEC)); }
 int ckvm_api_version(int kvm) { return ckvm_result(ioctl(kvm, KVM_GET_API_VERSION, 0)); }
 int ckvm_check(int descriptor, int capability) {
   return ckvm_result(ioctl(descriptor, KVM_CHECK_EXTENSION, capability));

@@ -14,7 +14,8 @@ struct DeviceReport {
   var fields: ReportNode.Fields {
     var fields: ReportNode.Fields = [
       ("device", .text(kind)), ("socket", server.map { .text($0.path) } ?? .absent),
-      ("busy", .flag(virtio.isBusy || device.function.pci == nil)), ("vmm", server.map { .object(Self.vmm($0)) } ?? .absent),
+      ("busy", .flag(virtio.isBusy || device.function.pci == nil)),
+      ("vmm", server.map { .object(Self.vmm($0)) } ?? .absent),
       ("pci", device.function.pci.map { .object(Self.pci($0)) } ?? .absent),
       ("virtio", .object(registers)), ("queues", .rows(queues)), ("rings", .rows(rings)),
       ("traffic", .rows(traffic)),

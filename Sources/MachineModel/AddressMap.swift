@@ -29,8 +29,9 @@ public enum AddressMap {
   static let ioAPIC: UInt64 = 0xfec0_0000
   /// KVM's local APICs.
   static let localAPIC: UInt64 = 0xfee0_0000
-  /// A page and three pages that KVM itself needs on Intel's processors.
+  /// A page that KVM itself needs on Intel's processors.
   public static let identityMap: UInt64 = 0xfffb_c000
+  /// Three more.
   public static let taskState: UInt64 = 0xfffb_d000
   /// The rest of the memory.
   public static let highMemory: UInt64 = 1 << 32
@@ -45,6 +46,7 @@ public enum AddressMap {
 
   /// A row of the list that PCs' firmware gives a kernel.
   public struct Entry: Equatable, Sendable {
+    /// The addresses.
     public let range: Range<UInt64>
     /// Whether the kernel may take it as memory; else it keeps away.
     public let isUsable: Bool

@@ -24,9 +24,12 @@ public enum BootImageError: Error, Equatable, CustomStringConvertible {
 public struct ProcessorStart: Equatable, Sendable {
   /// Of the first instruction.
   public let entry: UInt32
-  public var eax: UInt32 = 0
-  public var ebx: UInt32 = 0
-  public var esi: UInt32 = 0
+  /// What the loader says of itself.
+  public internal(set) var eax: UInt32 = 0
+  /// Where multiboot's information lies.
+  public internal(set) var ebx: UInt32 = 0
+  /// Where Linux's boot parameters lie.
+  public internal(set) var esi: UInt32 = 0
 
   init(entry: UInt32) { self.entry = entry }
 

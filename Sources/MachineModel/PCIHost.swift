@@ -9,9 +9,11 @@ public final class PCIHost: Sendable {
   public struct Window: Hashable, Sendable {
     /// The function's number on the bus.
     public let device: Int
+    /// Its base address register, 0 to 5.
     public let bar: Int
     /// Whether it lies among the ports; else in memory.
     public let isPorts: Bool
+    /// The ports or the addresses.
     public let range: Range<UInt64>
   }
 

@@ -116,7 +116,7 @@ public final class SerialPort: Sendable {
   private static func modemStatus(_ state: State) -> UInt8 {
     guard state.isLoop else { return 0xb0 }
     let control = state.modemControl
-    return control & 1 << 5 | (control & 2) << 3 | (control & 4) << 4 | (control & 8) << 4
+    return (control & 1) << 5 | (control & 2) << 3 | (control & 4) << 4 | (control & 8) << 4
   }
 
   /// Changes the state, and then the line if that has another level.

@@ -35,28 +35,31 @@ final class KVM: Sendable {
     ("KVM_CAP_SET_IDENTITY_MAP_ADDR", KVM_CAP_SET_IDENTITY_MAP_ADDR),
   ]
 
-  /// Opens /dev/kvm and makes sure of what it can do.
-  init() throws(NoKVM) {
-    descriptor = ckvm_open()
+  /// Opens it and makes sure of what it can do.
+  init(path: String = "/dev/kvm") throws(NoKVM) {
+    descriptor = unsafe ckvm_open(path)  // a string of C for the time of the call
     guard descriptor >= 0 else {
       let why = unsafe String(cString: strerror(-descriptor))
-      let advice =
-        switch -descriptor {
-        case ENOENT: "load the module kvm_amd or kvm_intel, and turn virtualization on in the firmware"
-        case EACCES, EPERM: "join the group kvm, or run this as root"
-        default: "another program may hold the processor's virtualization"
-        }
-      throw NoKVM(description: "/dev/kvm cannot be opened: \(why); \(advice)")
+      throw NoKVM(description: "\(path) cannot be opened: \(why); \(Self.advice(-descriptor))")
     }
     let version = ckvm_api_version(descriptor)
     guard version == KVM_API_VERSION else {
-      throw NoKVM(description: "/dev/kvm is no KVM of version \(KVM_API_VERSION): it says \(version)")
+      throw NoKVM(description: "\(path) is no KVM of version \(KVM_API_VERSION): it says \(version)")
     }
     let missing = Self.needs.filter { ckvm_check(descriptor, $0.capability) <= 0 }.map(\.name)
     guard missing.isEmpty else {
-      throw NoKVM(description: "/dev/kvm has no \(missing.joined(separator: ", no "))")
+      throw NoKVM(description: "\(path) has no \(missing.joined(separator: ", no "))")
     }
   }
 
   deinit { close(descriptor) }
+
+  /// What helps when it cannot be opened for this reason.
+  static func advice(_ errno: CInt) -> String {
+    switch errno {
+    case ENOENT: "load the module kvm_amd or kvm_intel, and turn virtualization on in the firmware"
+    case EACCES, EPERM: "join the group kvm, or run this as root"
+    default: "another program may hold the processor's virtualization"
+    }
+  }
 }

@@ -139,7 +139,7 @@ private func multibootKernel(_ changes: [(offset: Int, width: Int, value: UInt64
     let information = try #require(memory.read(at: UInt64(start.ebx), count: 20))
     #expect(information.number(UInt32.self, at: 0) == 5)
     #expect(information.number(UInt32.self, at: 4) == 639)
-    #expect(information.number(UInt32.self, at: 8) == 15 * 1024)
+    #expect(information.number(UInt32.self, at: 8) == 15360)
     let line = UInt64(try #require(information.number(UInt32.self, at: 16)))
     #expect(memory.read(at: line, count: 12) == Array("path=modern".utf8) + [0])
   }

@@ -144,7 +144,7 @@ private final class Bus: Sendable {
     let before = bus.told.windows.withLock { $0.last?.count }
     for offset in [0x10, 0x14, 0x20, 0x24] { bus.write(1, offset, 0xffff_ffff) }
     #expect(bus.read(1, 0x24) == 0xffff_ffff)
-    for address in [UInt64.max, .max - 7, 0xffff_f000, 0xffff_ffff] {
+    for address: UInt64 in [.max, .max - 7, 0xffff_f000, 0xffff_ffff] {
       for width in 1...8 {
         _ = bus.host.readMemory(at: address, width: width)
         bus.host.writeMemory(at: address, width: width, 0)

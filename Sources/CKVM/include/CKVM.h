@@ -10,7 +10,7 @@
 
 // MARK: The system and a machine
 
-int ckvm_open(void);
+int ckvm_open(const char *path);
 int ckvm_api_version(int kvm);
 int ckvm_check(int descriptor, int capability);
 int ckvm_create_machine(int kvm);
