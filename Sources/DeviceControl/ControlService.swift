@@ -29,7 +29,7 @@ public final class ControlService: Sendable {
     /// What VNC viewers may do beyond looking: type and point, and change the display's outputs.
     public var viewerControls: VNCControls {
       var controls = responder.viewerControls
-      controls.desk = display?.desk(isFixed: false) ?? controls.desk
+      controls.desk = display?.desk(isFixed: false)
       return controls
     }
 

@@ -24,6 +24,7 @@ final class Processor: @unchecked Sendable {
   private let run: UnsafeMutableRawPointer
   private let chipset: Chipset
   private var thread: HostedThread?
+  private let isStopping = Atomic(false)
 
   init(_ machine: VirtualMachine, number: Int, chipset: Chipset) throws(KVMError) {
     self.machine = machine
@@ -56,6 +57,7 @@ final class Processor: @unchecked Sendable {
   /// Stops it; returns when its thread has ended.
   func stop() {
     guard let thread else { return }
+    isStopping.store(true, ordering: .sequentiallyConsistent)
     unsafe ckvm_kick(run, thread.handle)  // mapped for the life of the process
     thread.join()
     self.thread = nil
@@ -64,9 +66,13 @@ final class Processor: @unchecked Sendable {
   private func work() -> End {
     while true {
       let result = ckvm_run(descriptor)
-      if result == -EINTR { return .stopped }
-      guard result >= 0 || result == -EAGAIN else {
-        return .failed("\(KVMError(call: "KVM_RUN", errno: -result))")
+      guard result >= 0 else {
+        switch -result {
+        case EINTR where isStopping.load(ordering: .sequentiallyConsistent): return .stopped
+        // Somebody else's signal, or a processor that no kernel has started yet.
+        case EINTR, EAGAIN: continue
+        default: return .failed("\(KVMError(call: "KVM_RUN", errno: -result))")
+        }
       }
       // What KVM has filled in, valid until it runs again.
       let exit = unsafe ckvm_exit_of(run)

@@ -19,6 +19,7 @@ extension VMMCommand {
     let options = try machineOptions()
     let machine = try Machine(options, kvm: try Self.openKVM()) { pthread_kill(main, SIGTERM) }
     let viewing = try Viewing(of: machine.devices, control: control, vnc: vnc?.address)
+    defer { viewing.stop() }
     let ending: Machine.Ending?
     do {
       let terminal = RawTerminal(isWanted: serial == "stdio")
@@ -29,7 +30,6 @@ extension VMMCommand {
       _ = consume terminal
     }
     if let screenshotAtEnd { try FileContent.save(try viewing.screenshot(), as: screenshotAtEnd) }
-    viewing.stop()
     try Self.report(ending)
   }
 

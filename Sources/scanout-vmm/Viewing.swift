@@ -30,9 +30,11 @@ struct Viewing {
     let loop = try HostLoop(name: "viewers")
     self.loop = loop
     let display = devices.display
-    viewers = try VNCServer(
+    let viewers = try VNCServer(
       at: vnc, output: 0, name: "Scanout", protection: .local, controls: operated.viewerControls, core: loop,
       attach: { try display.attach($0) })
+    self.viewers = viewers
+    FileContent.complain("scanout-vmm: VNC viewers connect at \(viewers.address)")
   }
 
   /// What output 0 shows, as a PNG.

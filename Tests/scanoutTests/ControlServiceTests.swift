@@ -32,7 +32,7 @@ import Testing
       try ControlClient.ask(.screenshot(scanout: 0, withCursor: false, encoding: .png), at: path)
     }
     let controls = devices.viewerControls
-    #expect(controls.keyboard != nil && controls.pointer != nil && controls.desk.setOutputs != nil)
+    #expect(controls.keyboard != nil && controls.pointer != nil && controls.desk?.setOutputs != nil)
     service.stop()
     #expect(!FileManager.default.fileExists(atPath: path))
   }
