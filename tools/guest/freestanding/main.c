@@ -5,10 +5,11 @@
 // Words of the command line: path=modern|legacy|contiguous|all (default: all), picture=NUMBER (the first
 // pattern's seed, default 1), place=own (gives every base address register a new place, whatever the firmware
 // did), config=memory (PCI configuration space through memory), doorbells=NUMBER (no pictures: the path's first doorbell is
-// written so many times), end=reset (resets the machine in the end, as PCs can).
+// written so many times), malice=NUMBER (so many senseless accesses instead of all else), end=reset (resets the machine in the end, as PCs can).
 //
 // On COM1, line by line: "ok SESSION STEP", "error ...", "note ..."; "ready SESSION PICTURE" when there is
 // something to see, and then waits for a byte; in the end "end".
+#include "malice.h"
 #include "session.h"
 
 struct multiboot_information {
@@ -65,7 +66,7 @@ static bool drive(struct device *device, const char *path, uint32_t seed, uint32
 void run(uint32_t magic, const struct multiboot_information *boot) {
   static char line[256], value[16], path[16] = "all";
   static struct device device;
-  uint32_t memory = 64 * MIB, seed = 1, doorbells = 0;
+  uint32_t memory = 64 * MIB, seed = 1, doorbells = 0, senseless = 0;
   if (magic == MULTIBOOT && boot->flags & HAS_MEMORY) memory = MIB + boot->upper_kib * 1024;
   // Before anything else is written: nobody says where the loader left it.
   if (magic == MULTIBOOT && boot->flags & HAS_COMMAND_LINE)
@@ -76,12 +77,14 @@ void run(uint32_t magic, const struct multiboot_information *boot) {
   option(line, "path", path, sizeof path);
   if (option(line, "picture", value, sizeof value)) seed = number(value);
   if (option(line, "doorbells", value, sizeof value)) doorbells = number(value);
+  if (option(line, "malice", value, sizeof value)) senseless = number(value);
   if (option(line, "config", value, sizeof value) && same(value, "memory")) pci_use_memory();
   bool place_all = option(line, "place", value, sizeof value) && same(value, "own");
 
   print("note path %s, picture %u, memory to %x\n", path, seed, memory);
   interrupts_begin();
-  if (!pci_find_gpu(&device.pci)) print("error no virtio GPU on bus 0\n");
+  if (senseless) malice(senseless, memory);
+  else if (!pci_find_gpu(&device.pci)) print("error no virtio GPU on bus 0\n");
   else if (!pci_enable(&device.pci, place_all)) print("error base address registers\n");
   else if (device.pci.line == 0 || device.pci.line > 15)
     print("error interrupt line %u\n", (uint32_t)device.pci.line);
