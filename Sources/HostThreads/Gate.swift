@@ -13,6 +13,9 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   /// Top bit: a writer has closed the gate. The rest: how many readers are inside, or about to turn back.
   private let state = Atomic<UInt32>(0)
   @usableFromInline let value: UnsafeMutablePointer<Value>
+  /// The mark of a thread inside. Kept apart from `value`, which a reader must not look at before it is counted: to
+  /// ThreadSanitizer a writer's use of the value is one of the pointer too.
+  private let identity: UInt
   private let writers = Lock(())
   private let drained = Event()
   private let reopened = Reopened()
@@ -23,6 +26,7 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
   public init(_ initial: consuming sending Value) {
     unsafe value = .allocate(capacity: 1)
     unsafe value.initialize(to: initial)
+    unsafe identity = UInt(bitPattern: value)  // a number, no access
   }
 
   deinit {
@@ -41,9 +45,6 @@ public struct Gate<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     // A writer changes the value only while it has the gate closed and no reader is counted.
     return try unsafe body(value.pointee)
   }
-
-  /// What the mark of a thread inside is.
-  private var identity: UInt { unsafe UInt(bitPattern: value) }  // a number, no access
 
   /// Counts the calling thread in; returns what it was inside of.
   @usableFromInline borrowing func enter() -> UInt {

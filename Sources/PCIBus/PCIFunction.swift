@@ -67,9 +67,10 @@ public struct PCIDoorbell: Sendable, Hashable {
 
 /// A PCI function as its host (a VMM in the same process, or a server in front of one) sees it.
 ///
-/// All calls may come from any thread. None waits for pixel work except `reset` and the writes that are one, or that take
-/// a queue back from a device with legacy registers; these wait for the command in hand. Reads and writes never fail:
-/// what does not exist reads as 0 and swallows writes.
+/// All calls may come from any thread, and from several at once, but none except `ring` from inside a call that the function or
+/// its device makes: an interrupt sink, a front-end that is told of a change. None waits for pixel work except `reset` and the
+/// writes that are one, or that take a queue back from a device with legacy registers; these wait for the command in hand.
+/// Reads and writes never fail: what does not exist reads as 0 and swallows writes.
 public protocol PCIFunction: AnyObject, Sendable {
   /// Bytes of configuration space: 256 or 4096.
   var configurationSpaceSize: Int { get }

@@ -11,8 +11,9 @@
 /// A virtio-gpu display device on a PCI bus: what a VMM embeds.
 ///
 /// Give it the guest's memory, bring the guest's accesses to `function`, take interrupts from it, and attach
-/// front-ends that show what the guest draws. See `PCIFunction` for threads; nothing here needs to be called on a
-/// particular one.
+/// front-ends that show what the guest draws: <doc:A-display-for-your-VMM> does all of it. Nothing needs to be called on a
+/// particular thread, but nothing may be called from inside a call that the device makes: an interrupt sink, a front-end
+/// that is told of a change, the log.
 public final class DisplayDevice: Sendable {
   /// The function that the guest sees: reads, writes, interrupts, reset.
   public var function: any PCIFunction { virtioFunction }

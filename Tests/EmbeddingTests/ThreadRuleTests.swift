@@ -1,3 +1,5 @@
+import DeviceMachine
+import GuestDriver
 import HostThreads
 import ScanoutDevice
 import Testing
@@ -89,6 +91,33 @@ import Testing
       let vmm = try ExampleVMM()
       _ = try vmm.device.attach(FrontEnd { [memory = vmm.memory] in memory.removeAll() })
       try vmm.run(blue: 1, green: 2, red: 3)
+    }
+    #expect(Self.text(result).contains("guest memory was changed from inside a call of a device"))
+  }
+
+  @Test("a front-end that resets the function where it is told of a change")
+  func resetFromFrontEnd() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let vmm = try ExampleVMM()
+      _ = try vmm.device.attach(FrontEnd { [function = vmm.device.function] in function.reset() })
+      try vmm.run(blue: 1, green: 2, red: 3)
+    }
+    #expect(Self.text(result).contains("a call of the device was answered by a call of the device"))
+  }
+
+  @Test("a log of refused requests that changes guest memory")
+  func memoryFromLog() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let memory = GuestMemory()
+      let device = try DisplayDevice(
+        outputs: [OutputMode(width: 640, height: 480)!], memory: memory, log: { _ in memory.removeAll() })
+      let block = try RAMBlock(base: 0x4000_0000, size: 1 << 20), ram = GuestRAMImage()
+      ram.add(block)
+      let machine = try InProcessMachine(device.function, memory: memory)
+      try machine.mapRAM(block, access: .readWrite)
+      let guest = GPUDriver(machine, ram: ram)
+      try guest.bringUp()
+      _ = try guest.send(.unref(id: 77))  // no such resource
     }
     #expect(Self.text(result).contains("guest memory was changed from inside a call of a device"))
   }
