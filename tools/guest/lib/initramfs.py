@@ -84,7 +84,18 @@ class Archive:
     """A cpio archive in the form that the kernel unpacks ("newc")."""
 
     def __init__(self):
-        self.data, self.count = bytearray(), 0
+        self.data, self.count, self.folders = bytearray(), 0, {""}
+
+    def add_folder(self, name):
+        """With those that it is in, unless they are there."""
+        if name not in self.folders:
+            self.add_folder(os.path.dirname(name))
+            self.folders.add(name)
+            self.add(name, stat.S_IFDIR | 0o755)
+
+    def add_program(self, name, content):
+        self.add_folder(os.path.dirname(name))
+        self.add(name, stat.S_IFREG | 0o755, content)
 
     def add(self, name, mode, content=b""):
         self.count += 1
@@ -108,15 +119,15 @@ def main():
     chosen = parser.parse_args()
     archive = Archive()
     for folder in ("bin", "dev", "proc", "sys", "modules"):
-        archive.add(folder, stat.S_IFDIR | 0o755)
+        archive.add_folder(folder)
     programs = [("init", chosen.first)]
     if chosen.beside:
         programs.append(chosen.beside.split("=", 1))
     for name, path in programs:
         with open(path, "rb") as file:
-            archive.add(name, stat.S_IFREG | 0o755, file.read())
+            archive.add_program(name, file.read())
     for name, data in ordered_modules(chosen.kernel, ["virtio_pci", *chosen.module]):
-        archive.add("modules/" + name, stat.S_IFREG | 0o644, data)
+        archive.add_program("modules/" + name, data)
     with open(chosen.output + ".new", "wb") as file:
         file.write(archive.finish())
     os.replace(chosen.output + ".new", chosen.output)
