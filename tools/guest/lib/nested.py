@@ -3,14 +3,16 @@
 Programs run in it like processes of this machine, with the machine's serial port as their standard input and output, so
 that guests of scanout-vmm are talked to like guests of QEMU.
 """
-import base64, glob, os, re, shlex, shutil, socket, subprocess, time, zlib
+import argparse, base64, os, re, shlex, shutil, socket, subprocess, time, zlib
 from initramfs import Archive, ordered_modules
 from machine import GuestGone, Machine, NotBuilt, Qemu, cache_folder, needed
 from picture import Picture
-from viewers import CannotSee, ScanoutViewer, scanout_command, vmm_command
+from viewers import CannotSee, ScanoutViewer, decoded_png, scanout_command, vmm_command
 
 RELEASE = "trixie"      # whose kernel both the host and its guest run
-MEMORY = 2048           # MiB of the host, which keeps its files in it, too
+# Memory holds the host's files, too.
+HARDWARE = argparse.Namespace(accelerator="tcg", memory=2048, vfio_user=[], device=[], qemu_argument=[])
+BOOT, COMMAND = 300, 120        # seconds that it may take
 
 
 class HostFailure(Exception):
@@ -18,10 +20,10 @@ class HostFailure(Exception):
 
 
 class Host(Qemu):
-    """The machine with /dev/kvm. Its options are those that QEMU's have; `files` are put into it by their names there."""
+    """The machine with /dev/kvm; `files` are put into it by their names there. LOG takes what its guests write."""
 
-    def __init__(self, options, files):
-        super().__init__(options)
+    def __init__(self, files, log=None):
+        super().__init__(argparse.Namespace(log=log, **vars(HARDWARE)))
         self.files, self.number, self.connection = files, 0, None
 
     def command(self):
@@ -55,7 +57,7 @@ class Host(Qemu):
     def start(self):
         """Returns when it takes commands."""
         self.launch(self.command())
-        end = time.monotonic() + self.options.boot_timeout
+        end = time.monotonic() + BOOT
         while self.connection is None:
             try:
                 connection = socket.socket(socket.AF_UNIX)
@@ -66,7 +68,7 @@ class Host(Qemu):
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise GuestGone(f"QEMU did not start{self.complaint()}") from None
                 time.sleep(0.05)
-        self.answer(self.options.boot_timeout, "start")
+        self.answer(BOOT, "start")
 
     def answer(self, timeout, doing):
         """The status, the output and the complaints of the command that has the present number."""
@@ -82,14 +84,14 @@ class Host(Qemu):
         output, complaint = (base64.b64decode(piece) for piece in (pieces + ["", ""])[:2])
         return int(status), output and zlib.decompress(output, 31), complaint.decode(errors="replace").strip()
 
-    def run(self, command, timeout=None):
+    def run(self, command, timeout=COMMAND):
         """Runs a command of the shell in it; what that writes."""
         self.number += 1
         try:
             self.connection.sendall(f"{self.number} {command}\n".encode())
         except OSError:
             raise GuestGone(f"QEMU ended before: {command}{self.complaint()}") from None
-        status, output, complaint = self.answer(timeout or self.options.timeout, command)
+        status, output, complaint = self.answer(timeout, command)
         if status:
             raise HostFailure(f"{command}: {complaint or f'exit {status}'}")
         return output
@@ -127,7 +129,7 @@ class Inside:
 
     def __init__(self, host, command):
         self.host, self.stdin, self.stdout = host, host.process.stdin, host.process.stdout
-        words = " ".join(map(shlex.quote, command))
+        words = shlex.join([os.path.basename(command[0]), *command[1:]])
         host.run(f"rm -f /tmp/status; (sh -c 'echo $$ >/tmp/process; exec \"$@\"' sh {words} "
                  "<&3 >&3 2>/tmp/errors; echo $? >/tmp/status.new; mv /tmp/status.new /tmp/status) &")
 
@@ -153,10 +155,20 @@ class InsideHost:
     """Before `Qemu` in a machine's ancestors: that machine runs in a host."""
 
     def launch(self, command):
+        self.selector, self.pending, self.last_words = self.host.selector, b"", []
+        while self.selector.select(0):      # what one before it had to say
+            self.host.receive(0, "start")
         self.host.run(f"mkdir -p {self.folder}")
         self.process = Inside(self.host, command)
-        self.selector = self.host.selector
-        self.pending, self.last_words = b"", []
+
+    def receive(self, timeout, doing):
+        end = time.monotonic() + timeout
+        while not self.selector.select(max(0, min(2, end - time.monotonic()))):
+            if self.process.poll() is not None:
+                raise GuestGone(f"the machine ended during: {doing}{self.complaint()}")
+            if time.monotonic() >= end:
+                return b""
+        return super().receive(0, doing)
 
     def complaint(self):
         lines = self.process.errors().splitlines() + self.last_words
@@ -179,11 +191,11 @@ class InsideViewer(ScanoutViewer):
 
     def __init__(self, host, control):
         super().__init__(control, "/tmp")
-        self.host = host
+        self.host, self.also = host, (("png", self.png_picture),)
 
     def run(self, *words):
         try:
-            return self.host.run(" ".join(map(shlex.quote, ("scanout", *words))), 60)
+            return self.host.run(shlex.join(["scanout", *words]), 60)
         except HostFailure as why:
             raise CannotSee(str(why)) from None
 
@@ -192,10 +204,16 @@ class InsideViewer(ScanoutViewer):
                  *([] if cursor else ["--no-cursor"]), "/tmp/picture.ppm")
         return Picture.from_ppm(self.host.run("cat /tmp/picture.ppm"))
 
+    def png(self, output, *words):
+        self.run("screenshot", "--control", self.control, "--scanout", str(output), *words, "/tmp/picture.png")
+        return self.host.run("cat /tmp/picture.png")
+
     def save_png(self, output, path):
-        self.run("screenshot", "--control", self.control, "--scanout", str(output), "/tmp/picture.png")
         with open(path, "wb") as file:
-            file.write(self.host.run("cat /tmp/picture.png"))
+            file.write(self.png(output))
+
+    def png_picture(self):
+        return decoded_png(self.png(0, "--no-cursor"))
 
 
 class NestedLinux(InsideHost, Machine):

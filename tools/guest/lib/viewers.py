@@ -26,6 +26,11 @@ def scanout_command():
     raise CannotSee("no scanout program: build it with `swift build -c release`, or give its path in SCANOUT")
 
 
+def decoded_png(content):
+    """By a program of other people's."""
+    return Picture.from_ppm(subprocess.run(["pngtopnm"], check=True, input=content, stdout=subprocess.PIPE).stdout)
+
+
 class ScanoutViewer:
     """Looks through the control socket of a `scanout serve`."""
     sees_cursor = changes_outputs = True
@@ -89,7 +94,8 @@ class VMMViewer(ScanoutViewer):
 
     @staticmethod
     def decoded(path):
-        return Picture.from_ppm(subprocess.run(["pngtopnm", path], check=True, stdout=subprocess.PIPE).stdout)
+        with open(path, "rb") as file:
+            return decoded_png(file.read())
 
 
 class QemuViewer:
