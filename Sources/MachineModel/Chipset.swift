@@ -4,12 +4,16 @@
 public struct Chipset: Sendable {
   private let pci: PCIHost
   private let serial: SerialPort
+  private let clock: ClockChip
   private let reset: @Sendable () -> Void
 
   /// - Parameter reset: the guest wants the machine to begin anew.
-  public init(pci: PCIHost, serial: SerialPort, reset: @escaping @Sendable () -> Void) {
+  public init(
+    pci: PCIHost, serial: SerialPort, clock: ClockChip = ClockChip(), reset: @escaping @Sendable () -> Void
+  ) {
     self.pci = pci
     self.serial = serial
+    self.clock = clock
     self.reset = reset
   }
 
@@ -50,11 +54,13 @@ public struct Chipset: Sendable {
   }
 
   private func readByte(_ port: UInt16) -> UInt8 {
-    serialRegister(port).map(serial.read) ?? 0xff
+    if port == ClockChip.firstPort + 1 { return clock.read() }
+    return serialRegister(port).map(serial.read) ?? 0xff
   }
 
   private func writeByte(_ port: UInt16, _ value: UInt8) {
     if let register = serialRegister(port) { return serial.write(register, value) }
+    if port == ClockChip.firstPort { return clock.select(value) }
     let isReset =
       port == Self.keyboardPort && value == Self.resetCommand || port == Self.resetPort && value & 4 != 0
     if isReset { reset() }

@@ -223,7 +223,9 @@ private final class Bus: Sendable {
   func ports() throws {
     let bus = try Bus(), resets = Resets(), sent = Mutex<[UInt8]>([])
     let serial = SerialPort(send: { byte in sent.withLock { $0.append(byte) } }, setLine: { _ in })
-    let chipset = Chipset(pci: bus.host, serial: serial) { resets.count.withLock { $0 += 1 } }
+    let chipset = Chipset(pci: bus.host, serial: serial, clock: ClockChip { 0 }) {
+      resets.count.withLock { $0 += 1 }
+    }
     chipset.writePort(0x3f8, width: 1, 65)
     chipset.writePort(0x3ff, width: 2, 0x0011)
     #expect(sent.withLock { $0 } == [65])
@@ -231,6 +233,8 @@ private final class Bus: Sendable {
     #expect(chipset.readPort(0x3fd, width: 1) == 0x60)
     #expect(chipset.readPort(0x64, width: 1) == 0xff)
     #expect(chipset.readPort(0xffff, width: 4) == 0xffff_ffff)
+    chipset.writePort(0x70, width: 1, 0x09)
+    #expect(chipset.readPort(0x71, width: 1) == 0x70)
     chipset.writePort(0xffff, width: 4, 0)
     chipset.writePort(0x80, width: 1, 0)
     chipset.writePort(0xcf8, width: 4, 0x8000_0000)
