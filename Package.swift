@@ -19,6 +19,8 @@ let package = Package(
     .library(name: "FrontEndVNC", targets: ["FrontEndVNC"]),
     .library(name: "HostLoop", targets: ["HostLoop"]),
     .library(name: "DeviceControl", targets: ["DeviceControl"]),
+    // What `tools/install` makes `libscanout.so` of: a static archive, since soname and visibility are the linker's.
+    .library(name: "ScanoutC", type: .static, targets: ["ScanoutC"]),
     .executable(name: "scanout", targets: ["scanout"]),
     .executable(name: "scanout-vmm", targets: ["scanout-vmm"]),
     .executable(name: "scanout-bench", targets: ["scanout-bench"]),
@@ -33,6 +35,7 @@ let package = Package(
     // Floor 0
     .target(name: "CHost"),
     .target(name: "CKVM"),
+    .target(name: "CScanout"),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CLibVNCServer", pkgConfig: "libvncserver", providers: [.apt(["libvncserver-dev"])]),
@@ -100,6 +103,9 @@ let package = Package(
       swiftSettings: house),
     .target(
       name: "MachineModel", dependencies: ["CKVM", "ScanoutDevice"], packageAccess: false,
+      swiftSettings: house),
+    .target(
+      name: "ScanoutC", dependencies: ["CScanout", "ScanoutDevice"], packageAccess: false,
       swiftSettings: house),
     .executableTarget(
       name: "scanout",
@@ -205,6 +211,8 @@ let package = Package(
     .testTarget(name: "GuestSceneTests", dependencies: ["GuestScene"], swiftSettings: house),
     .testTarget(name: "HostThreadsTests", dependencies: ["HostThreads"], swiftSettings: house),
     .testTarget(name: "PCIBusTests", dependencies: ["PCIBus"], swiftSettings: house),
+    .testTarget(
+      name: "ScanoutCTests", dependencies: ["CScanout", "ScanoutC", "ScanoutDevice"], swiftSettings: house),
     .testTarget(name: "QtestTests", dependencies: ["GuestDriver"], swiftSettings: house),
     .testTarget(
       name: "VMMTests", dependencies: ["DeviceControl", "MachineModel", "ScanoutDevice", "scanout-vmm"],
