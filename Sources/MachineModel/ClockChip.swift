@@ -16,7 +16,7 @@ public final class ClockChip: Sendable {
   public init(now: @escaping @Sendable () -> Int = ClockChip.hostTime) { self.now = now }
 
   /// The host's.
-  @Sendable public static func hostTime() -> Int { unsafe time(nil) }  // it may be told to write to no place
+  @Sendable public static func hostTime() -> Int { time(nil) }
 
   /// Chooses a register. The highest bit goes elsewhere on a PC: it keeps NMIs off.
   public func select(_ number: UInt8) { selected.withLock { $0 = number & 0x7f } }
