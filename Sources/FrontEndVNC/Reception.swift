@@ -63,7 +63,10 @@ final class Reception: Sendable {
     let pause = core.addTimer { self.state.withLock { $0.watch }?.update(.readable) }
     state.withLock { ($0.farewell, $0.pause) = (farewell, pause) }
     guard let socket = state.withLock({ $0.socket }) else { return }
-    let watch = core.addWatch(of: socket.descriptor.raw, for: []) { _ in self.letIn(from: socket) }
+    // A loop may keep what it calls for a moment after `close`, but not the socket.
+    let watch = core.addWatch(of: socket.descriptor.raw, for: []) { [weak socket] _ in
+      if let socket { self.letIn(from: socket) }
+    }
     state.withLock { $0.watch = watch }
     watch.update(.readable)
   }

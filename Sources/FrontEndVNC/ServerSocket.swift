@@ -35,6 +35,8 @@ final class ServerSocket: Sendable {
   }
 
   deinit {
+    // Whoever sleeps in `poll` with the descriptor keeps it listening for a moment after it was closed.
+    _ = shutdown(descriptor.raw, CInt(SHUT_RDWR))
     // Somebody may have replaced the file by their own.
     guard let file, let now = Self.status(file.path) else { return }
     if now.st_dev == file.device, now.st_ino == file.inode { unsafe unlink(file.path) }
