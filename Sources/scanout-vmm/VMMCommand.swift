@@ -115,7 +115,7 @@ struct VNCPlace: ExpressibleByArgument {
   }
 }
 
-extension VirtioPCIOptions.Transport: ExpressibleByArgument {}
+extension VirtioPCIOptions.Transport: @retroactive ExpressibleByArgument {}
 
 /// An error of the command itself, in words for whoever typed it.
 struct CommandFailure: Error, CustomStringConvertible {
