@@ -33,6 +33,16 @@ import Testing
     #expect(space.value(at: 0x34, width: 1) == 0)
   }
 
+  @Test("a read across the end gets zeros behind it")
+  func beyondTheEnd() {
+    var bytes = [UInt8](repeating: 0xee, count: 300)
+    var span = bytes.mutableSpan
+    var raw = unsafe span.mutableBytes  // any byte is a UInt8
+    let space = Self.space()
+    space.read(at: 0, into: &raw)
+    #expect(bytes[..<4] == [0xf4, 0x1a, 0x50, 0x10] && bytes[256...].allSatisfy { $0 == 0 })
+  }
+
   @Test("a function without an interrupt pin says so")
   func noPin() {
     let space = ConfigSpace(Self.identity, bars: Self.bars, hasINTx: false, capabilities: [])

@@ -73,4 +73,13 @@ import Testing
     Self.write(&owner, 16, [7, 0, 0, 0])
     #expect(owner.writes == [7])
   }
+
+  @Test("a number fills eight bytes at most, and what is behind them is 0", arguments: [0, 1, 8, 12])
+  func littleEndian(count: Int) {
+    var bytes = [UInt8](repeating: 0xee, count: count)
+    var span = bytes.mutableSpan
+    var raw = unsafe span.mutableBytes  // any byte is a UInt8
+    raw.setLittleEndian(0x0807_0605_0403_0201)
+    #expect(bytes == (1...12).prefix(count).map { $0 <= 8 ? UInt8($0) : 0 })
+  }
 }

@@ -26,6 +26,15 @@ import VirtioPCI
     #expect(function.read(.configuration, at: 0x20, width: 8) == 0xffff_ffff_ffff_8000 & mask | 0xc)
   }
 
+  @Test("a BAR that no function has reads as 0 and swallows writes", arguments: [-1, 6, Int.max])
+  func noSuchBAR(_ index: Int) throws {
+    let function = try make(.modern)
+    function.write(.configuration, at: 0x04, width: 2, 6)
+    function.write(.bar(index), at: 0x14, width: 1, 0xff)
+    #expect(function.read(.bar(index), at: 0x14, width: 8) == 0)
+    #expect(function.read(.bar(4), at: 0x14, width: 1) == 0)
+  }
+
   @Test("a BAR is where the guest has put it, while the command register has its kind turned on")
   func places() throws {
     let function = try make(.transitional)
